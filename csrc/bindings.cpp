@@ -1,0 +1,13 @@
+// The extension's entry: each part binds itself, so that no other file includes pybind11 but bindings*.cpp.
+#include <pybind11/pybind11.h>
+
+namespace genlib {
+void bind_states(pybind11::module_& m);
+void bind_cpu(pybind11::module_& m);
+}  // namespace genlib
+
+PYBIND11_MODULE(_native, m) {
+  m.doc() = "Pages and states, and the CPU's operations. See genlib/_native.pyi for the signatures.";
+  genlib::bind_states(m);
+  genlib::bind_cpu(m);
+}

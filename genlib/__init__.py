@@ -1,0 +1,1 @@
+"""genlib: kernels and key/value states for stateful text generation."""
