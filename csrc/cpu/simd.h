@@ -1,0 +1,145 @@
+// Sixteen logical lanes, whatever the machine's vectors hold: one __m512, two 32-byte or four 16-byte vectors.
+//
+// Every operation is lane by lane and one IEEE operation a lane, so the three widths give the same bits. What
+// differs is only how many instructions it takes. This header is included by the translation units of one width
+// each (kernels_*.cpp), which define GENLIB_WIDTH to be the namespace: two widths never share an inline function.
+// For the same reason those units instantiate no template of the standard library (the linker keeps one copy of
+// such a function, and it could be the one with instructions that this machine lacks).
+#pragma once
+
+#include <cstdint>
+
+#if defined(__AVX512F__) || defined(__FMA__)
+#include <immintrin.h>
+#endif
+
+#ifndef GENLIB_WIDTH
+#error "define GENLIB_WIDTH before simd.h"
+#endif
+
+#define GENLIB_INLINE [[gnu::always_inline]] static inline
+
+namespace genlib::GENLIB_WIDTH {
+
+#if defined(__AVX512F__)
+inline constexpr int kVectorBytes = 64;
+#elif defined(__AVX2__)
+inline constexpr int kVectorBytes = 32;
+#else
+inline constexpr int kVectorBytes = 16;
+#endif
+inline constexpr int kLanes = 16;
+
+template <typename T>
+struct Lanes {
+  typedef T Native __attribute__((vector_size(kVectorBytes), aligned(4), may_alias));
+  static constexpr int kParts = kLanes * static_cast<int>(sizeof(T)) / kVectorBytes;
+  static constexpr int kPerPart = kLanes / kParts;
+  Native part[kParts];
+};
+
+using f32x16 = Lanes<float>;
+using i32x16 = Lanes<int32_t>;
+using u32x16 = Lanes<uint32_t>;
+using u64x16 = Lanes<uint64_t>;
+
+template <typename T>
+GENLIB_INLINE Lanes<T> load(const T* from) {
+  using L = Lanes<T>;
+  L r;
+  for (int i = 0; i < L::kParts; ++i)
+    r.part[i] = *reinterpret_cast<const typename L::Native*>(from + i * L::kPerPart);
+  return r;
+}
+
+template <typename T>
+GENLIB_INLINE void store(T* to, const Lanes<T>& a) {
+  using L = Lanes<T>;
+  for (int i = 0; i < L::kParts; ++i) *reinterpret_cast<typename L::Native*>(to + i * L::kPerPart) = a.part[i];
+}
+
+template <typename T>
+GENLIB_INLINE Lanes<T> fill(T x) {
+  Lanes<T> r;
+  for (auto& p : r.part) p = x - typename Lanes<T>::Native{};
+  return r;
+}
+
+#define GENLIB_LANEWISE(op)                                                       \
+  template <typename T>                                                           \
+  GENLIB_INLINE Lanes<T> operator op(const Lanes<T>& a, const Lanes<T>& b) {      \
+    Lanes<T> r;                                                                   \
+    for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] op b.part[i]; \
+    return r;                                                                     \
+  }
+GENLIB_LANEWISE(+)
+GENLIB_LANEWISE(-)
+GENLIB_LANEWISE(*)
+GENLIB_LANEWISE(/)
+GENLIB_LANEWISE(&)
+GENLIB_LANEWISE(|)
+GENLIB_LANEWISE(<<)
+GENLIB_LANEWISE(>>)
+#undef GENLIB_LANEWISE
+
+// a > b ? a : b, so a NaN in `a` gives b.
+template <typename T>
+GENLIB_INLINE Lanes<T> max(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] > b.part[i] ? a.part[i] : b.part[i];
+  return r;
+}
+
+template <typename T>
+GENLIB_INLINE Lanes<T> min(const Lanes<T>& a, const Lanes<T>& b) {
+  Lanes<T> r;
+  for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] < b.part[i] ? a.part[i] : b.part[i];
+  return r;
+}
+
+// a * b + c, rounded once.
+GENLIB_INLINE f32x16 fma(const f32x16& a, const f32x16& b, const f32x16& c) {
+  f32x16 r;
+#if defined(__AVX512F__)
+  r.part[0] = reinterpret_cast<f32x16::Native>(
+      _mm512_fmadd_ps(reinterpret_cast<__m512>(a.part[0]), reinterpret_cast<__m512>(b.part[0]),
+                      reinterpret_cast<__m512>(c.part[0])));
+#elif defined(__AVX2__)
+  for (int i = 0; i < 2; ++i)
+    r.part[i] = reinterpret_cast<f32x16::Native>(
+        _mm256_fmadd_ps(reinterpret_cast<__m256>(a.part[i]), reinterpret_cast<__m256>(b.part[i]),
+                        reinterpret_cast<__m256>(c.part[i])));
+#else
+  for (int i = 0; i < f32x16::kParts; ++i)
+    for (int j = 0; j < f32x16::kPerPart; ++j)
+      r.part[i][j] = __builtin_fmaf(a.part[i][j], b.part[i][j], c.part[i][j]);
+#endif
+  return r;
+}
+
+template <typename To, typename From>
+GENLIB_INLINE Lanes<To> bit_cast(const Lanes<From>& a) {
+  static_assert(sizeof(To) == sizeof(From));
+  Lanes<To> r;
+  for (int i = 0; i < Lanes<To>::kParts; ++i) r.part[i] = reinterpret_cast<typename Lanes<To>::Native>(a.part[i]);
+  return r;
+}
+
+// The sum of the lanes in one fixed tree: 8, 4, 2, 1 apart.
+GENLIB_INLINE float sum(const f32x16& a) {
+  float x[kLanes];
+  store(x, a);
+  for (int step = kLanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) x[i] = x[i] + x[i + step];
+  return x[0];
+}
+
+GENLIB_INLINE float max_of(const f32x16& a) {
+  float x[kLanes];
+  store(x, a);
+  for (int step = kLanes / 2; step > 0; step /= 2)
+    for (int i = 0; i < step; ++i) x[i] = x[i + step] > x[i] ? x[i + step] : x[i];
+  return x[0];
+}
+
+}  // namespace genlib::GENLIB_WIDTH
