@@ -1,0 +1,85 @@
+"""A JSON file of a checkpoint, read with a typed look at each field."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from ..errors import CheckpointError
+
+LARGEST_INT = 2**31 - 1
+_REQUIRED = object()
+
+
+def raise_problems(folder: Path, problems: Iterable[str]) -> None:
+    """Raises one CheckpointError that lists the problems, each once; does nothing if there is none."""
+    lines = "".join(f"\n  - {problem}" for problem in dict.fromkeys(problems))
+    if lines:
+        raise CheckpointError(f"the checkpoint {folder} cannot be used:{lines}")
+
+
+def read_object(path: Path) -> dict[str, Any]:
+    """The JSON object in a file. Raises CheckpointError if it cannot be read or holds something else."""
+    try:
+        value = json.loads(path.read_bytes())
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+    except (ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path} is not JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise CheckpointError(f"{path} must hold a JSON object, got {type(value).__name__}")
+    return value
+
+
+@dataclass(frozen=True, slots=True)
+class Fields:
+    """Typed reads of a JSON object. A fault is noted in `problems`, and a harmless value returned."""
+
+    source: str
+    values: dict[str, Any]
+    problems: list[str]
+
+    def refuse(self, name: str, rule: str, remedy: str = "") -> None:
+        value = repr(self.values[name]) if name in self.values else "nothing"
+        problem = f"{self.source}: `{name}` must {rule}, got {value[:80]}"
+        self.problems.append(f"{problem}; {remedy}" if remedy else problem)
+
+    def integer(self, name: str, *, default: Any = _REQUIRED) -> int:
+        """An integer ≥ 1. `default` serves for a field that is missing or null."""
+        value = self.values.get(name)
+        if value is None and default is not _REQUIRED:
+            return int(default)
+        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_INT:
+            self.refuse(name, "be an integer ≥ 1")
+            return 1
+        return value
+
+    def number(self, name: str, *, least: float = 1e-20, default: Any = _REQUIRED) -> float:
+        """A number in [least, 1e20]. `default` serves for a field that is missing or null."""
+        value = self.values.get(name)
+        if value is None and default is not _REQUIRED:
+            return float(default)
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not least <= value <= 1e20:
+            self.refuse(name, f"be a number from {least:g} to 1e20")
+            return 1.0
+        return float(value)
+
+    def flag(self, name: str) -> bool:
+        value = self.values.get(name)
+        if value is not None and not isinstance(value, bool):
+            self.refuse(name, "be true or false")
+        return value is True
+
+    def ids(self, name: str, vocab_size: int) -> tuple[int, ...] | None:
+        """One token id or a list of them; None where there is no such field."""
+        value = self.values.get(name)
+        if value is None:
+            return None
+        ids = value if isinstance(value, list) else [value]
+        if not all(isinstance(i, int) and not isinstance(i, bool) and 0 <= i < vocab_size for i in ids):
+            self.refuse(name, f"hold token ids from 0 to `vocab_size` - 1 ({vocab_size - 1})")
+            return ()
+        return tuple(dict.fromkeys(ids))
