@@ -1,0 +1,168 @@
+"""The safetensors format: which tensors lie where in which files.
+
+A file is the header's length (64 bits, little-endian), the header (JSON: name → dtype, shape, offsets)
+and the data, which the tensors fill without gap or overlap.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .fields import read_object
+
+ITEM_SIZES = {
+    "F64": 8,
+    "I64": 8,
+    "U64": 8,
+    "F32": 4,
+    "I32": 4,
+    "U32": 4,
+    "BF16": 2,
+    "F16": 2,
+    "I16": 2,
+    "U16": 2,
+}
+ITEM_SIZES |= {"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+_LARGEST_HEADER = 100_000_000  # the format's own limit
+_LARGEST_TENSOR = 2**44  # elements
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """A tensor's place: `size` bytes from byte `start` of the file `path`."""
+
+    name: str
+    dtype: str
+    shape: tuple[int, ...]
+    path: Path
+    start: int
+    size: int
+
+
+def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
+    """All tensors of a checkpoint's folder; what is wrong with its files is added to `problems`.
+
+    model.safetensors if there is one, else the shards that model.safetensors.index.json names.
+    """
+    single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
+    if single.exists():
+        return {entry.name: entry for entry in _read_file(single, problems)}
+    if not index.exists():
+        remedy = "convert the weights to safetensors"
+        problems.append(f"there is neither {single.name} nor {index.name}; {remedy}")
+        return {}
+    weight_map = read_object(index).get("weight_map")
+    if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
+        problems.append(f"{index.name}: `weight_map` must be an object of file names")
+        return {}
+    found: dict[str, Entry] = {}
+    for file in sorted(set(weight_map.values())):
+        listed = {name for name, home in weight_map.items() if home == file}
+        if Path(file).name != file or file in (".", ".."):
+            problems.append(f"{index.name}: {file!r} must be the name of a file in the same folder")
+        elif not (folder / file).exists():
+            problems.append(
+                f"{file}: the file is not there, but {index.name} places {len(listed)} tensors in it"
+            )
+        else:
+            found |= _read_shard(folder / file, listed, problems)
+    return found
+
+
+def _read_shard(path: Path, listed: set[str], problems: list[str]) -> dict[str, Entry]:
+    faults_before = len(problems)
+    held = {entry.name: entry for entry in _read_file(path, problems)}
+    if len(problems) == faults_before:
+        for name in sorted(listed - held.keys()):
+            problems.append(f"{path.name}: lacks {name}, which the index places in it")
+        for name in sorted(held.keys() - listed):
+            problems.append(f"{path.name}: holds {name}, which the index does not place in it")
+    return held
+
+
+def _read_file(path: Path, problems: list[str]) -> list[Entry]:
+    """The entries of one file. Those that are malformed become problems."""
+    try:
+        with path.open("rb", buffering=0) as file:
+            total = os.fstat(file.fileno()).st_size
+            length = int.from_bytes(file.read(8), "little")
+            if total < 8 or length > min(total - 8, _LARGEST_HEADER):
+                problems.append(f"{path.name}: truncated or not a safetensors file ({total} bytes)")
+                return []
+            raw = file.read(length)
+    except OSError as error:
+        problems.append(f"{path.name}: cannot be read: {error.strerror}")
+        return []
+    try:
+        header = json.loads(raw.decode(), object_pairs_hook=_no_duplicates)
+    except (ValueError, RecursionError) as error:
+        problems.append(f"{path.name}: the header is not JSON: {str(error)[:200]}")
+        return []
+    if not isinstance(header, dict):
+        problems.append(f"{path.name}: the header must be a JSON object, got {type(header).__name__}")
+        return []
+    header.pop("__metadata__", None)
+    entries = [_entry(path, name, value, 8 + length) for name, value in header.items()]
+    bad = [name for name, entry in zip(header, entries, strict=True) if entry is None]
+    if bad:
+        problems.append(
+            f"{path.name}: the header's entries are malformed: {', '.join(map(repr, bad))[:2000]}"
+        )
+        return []
+    good = [entry for entry in entries if entry is not None]
+    _check_extents(path, good, 8 + length, total, problems)
+    return good
+
+
+def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    values = dict(pairs)
+    if len(values) != len(pairs):
+        raise ValueError("a name appears twice")
+    return values
+
+
+def _entry(path: Path, name: str, value: Any, data_start: int) -> Entry | None:
+    """None if the header's entry is malformed, or its offsets do not fit its dtype and shape."""
+    if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
+        return None
+    dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
+    if (
+        not isinstance(dtype, str)
+        or not _is_naturals(shape)
+        or not _is_naturals(offsets)
+        or len(offsets) != 2
+    ):
+        return None
+    size = offsets[1] - offsets[0]
+    if size < 0 or len(shape) > 8 or math.prod(max(n, 1) for n in shape) > _LARGEST_TENSOR:
+        return None
+    if dtype in ITEM_SIZES and size != math.prod(shape) * ITEM_SIZES[dtype]:
+        return None
+    return Entry(name, dtype, tuple(shape), path, data_start + offsets[0], size)
+
+
+def _is_naturals(value: Any) -> bool:
+    return isinstance(value, list) and all(type(n) is int and 0 <= n < 2**63 for n in value)
+
+
+def _check_extents(path: Path, entries: list[Entry], start: int, total: int, problems: list[str]) -> None:
+    """The tensors must fill the data from `start` to the file's end, each byte once."""
+    end = max((entry.start + entry.size for entry in entries), default=start)
+    if end > total:
+        problems.append(f"{path.name}: truncated: it has {total} bytes, its tensors need {end}")
+        return
+    position = start
+    for entry in sorted(entries, key=lambda entry: (entry.start, entry.size)):
+        if entry.start != position:
+            problems.append(
+                f"{path.name}: corrupt: {entry.name} starts at byte {entry.start}, not {position}"
+            )
+            return
+        position += entry.size
+    if position != total:
+        problems.append(f"{path.name}: corrupt: {total - position} bytes belong to no tensor")
