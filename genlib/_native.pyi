@@ -1,0 +1,127 @@
+"""The native extension: pages and states, then the CPU's operations. Shapes in the alphabet of docs/design.md.
+
+Arrays are numpy arrays of exactly the stated type, C-contiguous; anything else is a TypeError that names the
+argument: nothing is converted. Arrays are read or written in place; buffers may be larger than their batch.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+PAGE_SIZE: int
+"""W: positions per page."""
+
+class OutOfPages(Exception):
+    """More pages are needed than are free or released and not promised to another entry. Nothing was changed."""
+
+class StateTable:
+    """Entries (states and running sequences) over a pool of P pages: token ids, page lists, sharing.
+
+    An entry holds `length` tokens; positions < `computed` have valid keys and values in its pages. The table
+    never sees keys or values. The engine's turn: append, fork, truncate … → `fill` → `take_copies`, executed in
+    order → the step writes its pages → `commit`. One thread uses a table. Every call with a handle raises
+    ValueError if its entry was freed or never made.
+    """
+
+    def __init__(self, num_pages: int) -> None:
+        """P pages of PAGE_SIZE positions. ValueError unless 1 ≤ num_pages < 2²⁷."""
+
+    def create(self, namespace: int) -> int:
+        """An empty entry; pages are found again only within one namespace (0 ≤ namespace < 2⁶⁴). Its handle."""
+
+    def fork(self, handle: int) -> int:
+        """An entry with the same tokens that shares all pages, without a promise. OutOfPages only if `handle`
+        has a promise which then needs one page more (its last page becomes shared), and there is none.
+
+        Positions that are not computed are shared too, and can be fed by neither (`fill` refuses) until it has
+        truncated to `computed` and appended them again."""
+
+    def free(self, handle: int) -> None:
+        """Gives back its pages and its promise. Full computed pages stay findable until they are needed."""
+
+    def match(self, handle: int, tokens: NDArray[np.int32]) -> int:
+        """Gives an empty entry the longest known run of full computed pages that begins tokens[n], at most
+        (n − 1) // PAGE_SIZE pages, so that a token is left to feed. Returns the tokens matched = length = computed.
+        Pages promised to others are not matched."""
+
+    def append(self, handle: int, tokens: NDArray[np.int32]) -> None:
+        """Puts tokens[n] behind the entry's own. OutOfPages, and nothing changed, if pages are short."""
+
+    def append_one(self, handles: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
+        """tokens[s] behind handles[s], for S different entries. OutOfPages, and nothing changed, if pages are
+        short, counting one for every last page that is shared at the start of the call."""
+
+    def truncate(self, handle: int, n: int) -> None:
+        """Keeps n tokens. A promise stays, and counts from n if it was made further on. OutOfPages, and nothing
+        changed, if the promise would then need more pages than there are: unreserve first."""
+
+    def commit(self, handle: int, computed: int) -> None:
+        """Positions < computed are valid now (never fewer than before). Full pages become findable; one whose
+        equal is findable already is exchanged for it, so `pages` may change."""
+
+    def commit_many(self, handles: NDArray[np.int64], computed: NDArray[np.int32]) -> None:
+        """commit for S different entries; all or none."""
+
+    def reserve(self, handle: int, num_tokens: int) -> bool:
+        """Promises the pages that num_tokens more can need, instead of what was promised before. False, and
+        nothing changed, if there are too few. Appends up to length + num_tokens then cannot fail."""
+
+    def unreserve(self, handle: int) -> None:
+        """Ends the entry's promise."""
+
+    def take_copies(self, out: NDArray[np.int32]) -> int:
+        """Moves the queued copies to out[≥ num_copies, 2] as (source page, destination page) and returns how many.
+        They must be executed in this order, before the next step writes. ValueError if `out` is too small."""
+
+    def fill(
+        self,
+        handles: NDArray[np.int64],
+        counts: NDArray[np.int32],
+        *,
+        ids: NDArray[np.int32],
+        positions: NDArray[np.int32],
+        starts: NDArray[np.int32],
+        lengths: NDArray[np.int32],
+        tables: NDArray[np.int32],
+        rows: NDArray[np.int32] | None = None,
+    ) -> int:
+        """The next counts[s] tokens of each of S entries, from `computed` on, as one batch; returns N, their sum.
+
+        Writes ids[N], positions[N], rows[N] (the s of each token), starts[S + 1] (ragged offsets),
+        lengths[S] (computed + counts[s]: the valid positions after the step) and tables[S, M] (all page ids of
+        each entry; columns beyond are left alone). A token is written to tables[s, position // PAGE_SIZE], slot
+        position % PAGE_SIZE. Everything is checked first: ValueError for a buffer too small, a count beyond the
+        entry's length, an entry given twice; RuntimeError if a page to be written is shared or registered."""
+
+    def block_tables(self, handles: NDArray[np.int64], tables: NDArray[np.int32]) -> None:
+        """Page ids of S entries to tables[S, M]; columns beyond an entry's pages are left alone."""
+
+    def length(self, handle: int) -> int: ...
+    def computed(self, handle: int) -> int: ...
+    def reserved(self, handle: int) -> int:
+        """Pages set aside for this entry's promise."""
+
+    def namespace(self, handle: int) -> int: ...
+    def tokens(self, handle: int) -> NDArray[np.int32]: ...
+    def pages(self, handle: int) -> NDArray[np.int32]: ...
+    @property
+    def num_pages(self) -> int: ...
+    @property
+    def num_free(self) -> int:
+        """Pages that no entry holds, findable or not; some of them may be promised."""
+
+    @property
+    def num_released(self) -> int:
+        """Pages that no entry holds but that can still be found."""
+
+    @property
+    def num_reserved(self) -> int:
+        """Pages promised to entries; at most num_free."""
+
+    @property
+    def num_entries(self) -> int: ...
+    @property
+    def num_copies(self) -> int:
+        """Copies queued and not yet taken."""
+
+    def check_integrity(self) -> None:
+        """RuntimeError unless every rule of the table and its pool holds. For tests: O(P + all entries' pages)."""
