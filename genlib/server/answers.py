@@ -1,0 +1,206 @@
+"""What is answered, as it goes over the wire: JSON whose every number is finite.
+
+msgspec writes a NaN as null without a word, so each float passes `finite` before it is sent.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal
+
+from msgspec import UNSET, Struct, UnsetType
+
+from ..errors import ModelError
+from ..types import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+
+if TYPE_CHECKING:
+    from ..state import State
+
+
+class TokenAnswer(Struct, frozen=True, kw_only=True):
+    """text == "".join(new_tokens); the other lists have one entry for each of new_tokens."""
+
+    state_id: str
+    text: str
+    new_tokens: Sequence[str]
+    probabilities: Sequence[float]
+    finished: bool
+    finish_reason: Literal["stop_sequence", "end_of_text"] | None
+    token_ids: Sequence[int]
+    logprobs: Sequence[float]
+    seed: int
+    stop_sequence: str | None
+
+
+class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
+    """One `data:` object of a stream: a token, or with `done` the whole answer."""
+
+    done: bool
+
+
+class Continuation(Struct, frozen=True, kw_only=True):
+    """One of n, with what generate_token answers."""
+
+    text: str
+    new_tokens: Sequence[str]
+    probabilities: Sequence[float]
+    finished: bool
+    finish_reason: Literal["stop_sequence", "end_of_text"] | None
+    token_ids: Sequence[int]
+    logprobs: Sequence[float]
+    seed: int
+    stop_sequence: str | None
+
+
+class MultiAnswer(Struct, frozen=True, kw_only=True):
+    """state_ids: with keep_states, the continuations' own, in the same order."""
+
+    state_id: str
+    continuations: list[Continuation]
+    seed: int
+    state_ids: list[str] | UnsetType = UNSET
+
+
+class BeamAnswer(Struct, frozen=True, kw_only=True):
+    """Best first. state_ids: with keep_states, the beams' own, in the same order."""
+
+    state_id: str
+    beams: Sequence[str]
+    scores: Sequence[float]
+    token_ids: Sequence[Sequence[int]]
+    finished: Sequence[bool]
+    state_ids: list[str] | UnsetType = UNSET
+
+
+class ScoreAnswer(Struct, frozen=True, kw_only=True):
+    """One log-probability for each token of the text, and their sum."""
+
+    state_id: str
+    token_ids: Sequence[int]
+    logprobs: Sequence[float]
+    total: float
+
+
+class StateAnswer(Struct, frozen=True, kw_only=True):
+    """created_at in seconds since 1970."""
+
+    state_id: str
+    num_tokens: int
+    text: str
+    finished: bool
+    created_at: float
+
+
+class StateSummary(Struct, frozen=True, kw_only=True):
+    """A state without its text."""
+
+    state_id: str
+    num_tokens: int
+    finished: bool
+    created_at: float
+
+
+class StatesAnswer(Struct, frozen=True, kw_only=True):
+    """In the order of their ids. has_more: ask again with `after` = the last id."""
+
+    states: list[StateSummary]
+    has_more: bool
+
+
+class ErrorDetail(Struct, frozen=True, kw_only=True):
+    """code: a stable word for programs. param: the field at fault."""
+
+    message: str
+    type: str
+    param: str | None
+    code: str
+
+
+class ErrorAnswer(Struct, frozen=True, kw_only=True):
+    """What every failed request is answered with."""
+
+    error: ErrorDetail
+
+
+def finite(values: Sequence[float]) -> Sequence[float]:
+    """The values themselves; ModelError when one is NaN or infinite."""
+    if not all(map(math.isfinite, values)):
+        raise ModelError("the model gave a probability that is not a finite number")
+    return values
+
+
+def token_answer(result: TokenResult) -> TokenAnswer:
+    """Of POST /v1/generate/token."""
+    return TokenAnswer(state_id=result.state_id, **_drawn(result))
+
+
+def stream_event(result: Piece | TokenResult) -> StreamEvent:
+    """Of a stream: a Piece is one token, the TokenResult that follows them the whole answer."""
+    return StreamEvent(state_id=result.state_id, done=isinstance(result, TokenResult), **_drawn(result))
+
+
+def multi_answer(result: MultiResult) -> MultiAnswer:
+    """Of POST /v1/generate/multi."""
+    kept = [one.state.id for one in result.continuations if one.state is not None]
+    return MultiAnswer(
+        state_id=result.state_id,
+        continuations=[Continuation(**_drawn(one)) for one in result.continuations],
+        seed=result.seed,
+        state_ids=kept or UNSET,
+    )
+
+
+def beam_answer(result: BeamResult) -> BeamAnswer:
+    """Of POST /v1/generate/beam."""
+    return BeamAnswer(
+        state_id=result.state_id,
+        beams=result.beams,
+        scores=finite(result.scores),
+        token_ids=result.token_ids,
+        finished=result.finished,
+        state_ids=[state.id for state in result.states] or UNSET,
+    )
+
+
+def score_answer(result: ScoreResult) -> ScoreAnswer:
+    """Of POST /v1/states/{state_id}/score."""
+    finite((result.total,))
+    return ScoreAnswer(
+        state_id=result.state_id,
+        token_ids=result.token_ids,
+        logprobs=finite(result.logprobs),
+        total=result.total,
+    )
+
+
+def state_answer(state: State) -> StateAnswer:
+    """Of the routes that make, change or show one state."""
+    return StateAnswer(
+        state_id=state.id,
+        num_tokens=state.num_tokens,
+        text=state.text,
+        finished=state.finished,
+        created_at=state.created_at,
+    )
+
+
+def state_summary(state: State) -> StateSummary:
+    """Of GET /v1/states."""
+    return StateSummary(
+        state_id=state.id, num_tokens=state.num_tokens, finished=state.finished, created_at=state.created_at
+    )
+
+
+def _drawn(result: Piece | TokenResult) -> dict[str, Any]:
+    return {
+        "text": result.text,
+        "new_tokens": result.new_tokens,
+        "probabilities": finite(result.probabilities),
+        "finished": result.finished,
+        "finish_reason": result.finish_reason,
+        "token_ids": result.token_ids,
+        "logprobs": finite(result.logprobs),
+        "seed": result.seed,
+        "stop_sequence": result.stop_sequence,
+    }

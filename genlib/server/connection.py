@@ -1,0 +1,105 @@
+"""The client's side of a request: what it sends, who it is, and whether it is still there.
+
+Starlette alone tells a plain handler nothing of a client that has left, and a stream only under some servers,
+so a call is always watched from here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from starlette.requests import Request
+from starlette.types import Receive
+
+from ..errors import UnknownField
+from .failure import BodyTooLarge, Unauthorized, UnsupportedMediaType
+
+if TYPE_CHECKING:
+    from ..call import Call
+    from ..types import Result
+
+
+def check_key(request: Request, key: bytes | None) -> None:
+    """Raises Unauthorized unless the request carries `key`; compares in constant time."""
+    if key is None:
+        return
+    scheme, _, given = request.headers.get("authorization", "").partition(" ")
+    # Header values were decoded as latin-1: encoding gives the bytes that came.
+    if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), key):
+        raise Unauthorized("send the header `Authorization: Bearer KEY` with this server's key")
+
+
+def check_query(request: Request, known: tuple[str, ...]) -> None:
+    """Raises UnknownField for a query parameter that nobody reads, or that is given twice."""
+    names = [name for name, _ in request.query_params.multi_items()]
+    for name in names:
+        if name not in known:
+            raise UnknownField(f"unknown query parameter `{name[:80]}`", param=name[:80])
+        if names.count(name) > 1:
+            raise UnknownField(f"the query parameter `{name}` is given twice", param=name)
+
+
+async def read_body(request: Request, limit: int) -> bytes:
+    """The whole body, which must be JSON by its header. Raises BodyTooLarge and UnsupportedMediaType."""
+    length = request.headers.get("content-length", "0")
+    if length.isdigit() and int(length) > limit:
+        raise _too_large(limit)
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > limit:
+            raise _too_large(limit)
+        chunks.append(chunk)
+    if size:
+        _check_media_type(request)
+    return b"".join(chunks)
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    return BodyTooLarge(f"the body must be at most {limit} bytes")
+
+
+def _check_media_type(request: Request) -> None:
+    given = request.headers.get("content-type", "")
+    media, *parameters = (part.strip().lower() for part in given.split(";"))
+    charsets = {p.partition("=")[2].strip("\"' ") for p in parameters if p.startswith("charset")}
+    if media != "application/json" or not charsets <= {"utf-8", "utf8"}:
+        raise UnsupportedMediaType(f"the content type must be application/json, got {given[:80]!r}")
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.strip().lower() != "identity":
+        raise UnsupportedMediaType(f"a body must come without content encoding, got {encoding[:80]!r}")
+
+
+@dataclass(slots=True)
+class Presence:
+    """Whether the client has gone."""
+
+    gone: bool = False
+
+
+@asynccontextmanager
+async def cancel_when_gone(receive: Receive, call: Call[Result]) -> AsyncIterator[Presence]:
+    """Cancels the call when the client leaves, and when the block ends by an error or before the call does.
+
+    The request's body must have been read: then all that `receive` can still say is that the client left.
+    """
+    presence = Presence()
+
+    async def watch() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        presence.gone = True
+        call.cancel()
+
+    watcher = asyncio.create_task(watch())
+    try:
+        yield presence
+    finally:
+        call.cancel()  # nothing to a call that has ended
+        watcher.cancel()
+        await asyncio.gather(watcher, return_exceptions=True)

@@ -1,0 +1,128 @@
+"""From the bytes of a body to a Body: strict, and every refusal names its field.
+
+The standard parser reads the document, since it alone shows a field that is given twice and a NaN in its
+place; msgspec then converts each value strictly (no text for a number, no true for 1, no 5.0 for 5).
+"""
+
+from __future__ import annotations
+
+import json
+from types import NoneType, UnionType
+from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
+
+import msgspec
+
+from ..errors import InvalidRequest, UnknownField
+from .wire import Body
+
+B = TypeVar("B", bound=Body)
+
+MAX_DIGITS = 40  # of an integer; the longest that any field takes has 20
+SHOWN = 80  # characters of a refused value that the message repeats
+
+_NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a string", NoneType: "null"}
+_LISTS = {int: "integers", str: "strings"}
+
+
+def decode(data: bytes, body: type[B]) -> B:
+    """The body that `data` holds. Raises InvalidRequest or UnknownField, with the field as `param`."""
+    document = _parse(data)
+    fields = {field.name: field for field in msgspec.structs.fields(body)}
+    for name in document:
+        if name not in fields:
+            known = ", ".join(f"`{field}`" for field in fields) or "none"
+            raise UnknownField(f"unknown field `{_cut(name)}`; known are: {known}", param=_cut(name))
+    for name, field in fields.items():
+        if field.required and name not in document:
+            raise InvalidRequest(f"`{name}` is missing", param=name)
+    return body(**{name: _convert(name, value, fields[name].type) for name, value in document.items()})
+
+
+def _parse(data: bytes) -> dict[str, Any]:
+    try:
+        document = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
+    except UnicodeDecodeError as error:
+        raise InvalidRequest(f"the body must be UTF-8, byte {error.start} is not") from None
+    except json.JSONDecodeError as error:
+        raise InvalidRequest(
+            f"the body must be JSON: {error.msg} at line {error.lineno}, column {error.colno}"
+        ) from None
+    except RecursionError:
+        raise InvalidRequest("the body is nested too deeply") from None
+    if not isinstance(document, dict):
+        raise InvalidRequest(f"the body must be a JSON object, got {_shown(document)}")
+    return document
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    document: dict[str, Any] = {}
+    for name, value in pairs:
+        if name in document:
+            raise InvalidRequest(f"the field `{_cut(name)}` is given twice", param=_cut(name))
+        document[name] = value
+    return document
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > MAX_DIGITS:
+        raise InvalidRequest(f"the body holds an integer of {len(digits)} digits")
+    return int(digits)
+
+
+def _convert(name: str, value: Any, kind: Any) -> Any:
+    try:
+        converted = msgspec.convert(value, kind, strict=True)
+    except msgspec.ValidationError:
+        raise _mismatch(name, value, kind) from None
+    if isinstance(converted, str):
+        _check_text(name, converted)
+    elif isinstance(converted, list):
+        for i, item in enumerate(converted):
+            if isinstance(item, str):
+                _check_text(f"{name}[{i}]", item)
+    return converted
+
+
+def _check_text(name: str, value: str) -> None:
+    try:
+        value.encode()
+    except UnicodeEncodeError:
+        raise InvalidRequest(f"`{name}` must not hold half of a surrogate pair", param=name) from None
+
+
+def _mismatch(name: str, value: Any, kind: Any) -> InvalidRequest:
+    item = next((get_args(k)[0] for k in _alternatives(kind) if get_origin(k) is list), None)
+    if isinstance(value, list) and item is not None:
+        for i, one in enumerate(value):
+            try:
+                msgspec.convert(one, item, strict=True)
+            except msgspec.ValidationError:
+                return _mismatch(f"{name}[{i}]", one, item)
+    rule = " or ".join(_rule(k) for k in _alternatives(kind))
+    return InvalidRequest(f"`{name}` must be {rule}, got {_shown(value)}", param=name)
+
+
+def _alternatives(kind: Any) -> tuple[Any, ...]:
+    if get_origin(kind) is Annotated:
+        return _alternatives(get_args(kind)[0])
+    return get_args(kind) if get_origin(kind) in (Union, UnionType) else (kind,)
+
+
+def _rule(kind: Any) -> str:
+    if get_origin(kind) is Literal:
+        return " or ".join(json.dumps(word) for word in get_args(kind))
+    if get_origin(kind) is list:
+        return f"a list of {_LISTS[get_args(kind)[0]]}"
+    return _NAMES[kind]
+
+
+def _shown(value: Any) -> str:
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list):
+        return "a list"
+    return _cut(json.dumps(value))
+
+
+def _cut(text: str) -> str:
+    return text if len(text) <= SHOWN else text[:SHOWN] + "…"

@@ -1,0 +1,114 @@
+"""From an exception to the answer {"error": {"message", "type", "param", "code"}}."""
+
+from __future__ import annotations
+
+import logging
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import GenlibError, QueueFull
+from .answers import ErrorAnswer, ErrorDetail
+
+log = logging.getLogger("genlib.server")
+
+MAX_MESSAGE = 1000  # characters
+
+_TYPES = {
+    401: "authentication_error",
+    404: "not_found_error",
+    409: "conflict_error",
+    429: "rate_limit_error",
+    499: "cancelled_error",
+    503: "unavailable_error",
+}
+
+
+class Unauthorized(GenlibError):
+    """The request does not carry the key."""
+
+    status, code = 401, "invalid_api_key"
+
+
+class RouteNotFound(GenlibError):
+    """Nothing is served at this path."""
+
+    status, code = 404, "not_found"
+
+
+class MethodNotAllowed(GenlibError):
+    """The path is served, but not with this method."""
+
+    status, code = 405, "method_not_allowed"
+
+
+class BodyTooLarge(GenlibError):
+    """The body is longer than the server takes."""
+
+    status, code = 413, "body_too_large"
+
+
+class UnsupportedMediaType(GenlibError):
+    """The body is not declared as JSON in UTF-8."""
+
+    status, code = 415, "unsupported_media_type"
+
+
+class Stalled(GenlibError):
+    """The engine has not stepped for too long."""
+
+    status, code = 503, "stalled"
+
+
+def detail(error: Exception) -> tuple[int, ErrorDetail]:
+    """The status and body of an error. What a caller cannot mend is logged and told without particulars."""
+    status = error.status if isinstance(error, GenlibError) else 500
+    code = error.code if isinstance(error, GenlibError) else "internal"
+    message, param = str(error), error.param if isinstance(error, GenlibError) else None
+    if status == 500:
+        log.error("a request failed", exc_info=error)
+        message, param = "internal error; the server's log says more", None
+    kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
+    return status, ErrorDetail(
+        message=_plain(message)[:MAX_MESSAGE],
+        type=kind,
+        param=None if param is None else _plain(param),
+        code=code,
+    )
+
+
+def encode(error: ErrorDetail) -> bytes:
+    """The JSON of an error body."""
+    return msgspec.json.encode(ErrorAnswer(error=error))
+
+
+def answer(error: Exception) -> Response:
+    """The response to a request that failed."""
+    status, body = detail(error)
+    headers = {}
+    if isinstance(error, QueueFull):
+        headers["Retry-After"] = str(error.retry_after)
+    if isinstance(error, Unauthorized):
+        headers["WWW-Authenticate"] = "Bearer"
+    return Response(encode(body), status, headers, "application/json")
+
+
+async def answer_unrouted(request: Request, error: Exception) -> Response:
+    """Starlette's handler for what its router refuses: unknown paths and methods."""
+    if not isinstance(error, HTTPException):
+        return answer(error)
+    path = request.url.path
+    if error.status_code == 404:
+        return answer(RouteNotFound(f"nothing is served at {path}; GET / lists the routes"))
+    if error.status_code == 405:
+        response = answer(MethodNotAllowed(f"{path} does not take {request.method}"))
+        response.headers.update(error.headers or {})
+        return response
+    return answer(error)
+
+
+def _plain(text: str) -> str:
+    """The text with halves of surrogate pairs, which UTF-8 cannot carry, written as \\ud800."""
+    return text.encode("utf-8", "backslashreplace").decode()

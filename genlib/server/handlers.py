@@ -1,0 +1,185 @@
+"""What each route does with an engine. Bodies come decoded, errors leave as exceptions."""
+
+from __future__ import annotations
+
+import heapq
+from collections.abc import Callable
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import anyio.to_thread
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+
+from ..errors import InvalidRequest, StateNotFound
+from ..types import Score, check_int
+from . import answers
+from .connection import cancel_when_gone
+from .failure import Stalled
+from .metrics import Metrics
+from .sse import EventStream
+from .wire import AppendBody, BeamBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
+
+if TYPE_CHECKING:
+    from ..engine import Engine
+    from ..state import State
+    from ..types import Request as CallRequest
+
+MAX_LISTED = 1000
+LISTED = 100
+
+
+def as_json(answer: Any, status: int = 200) -> Response:
+    """The response that holds an answer's fields."""
+    return Response(msgspec.json.encode(answer), status, media_type="application/json")
+
+
+class Handlers:
+    """One method a route. Texts are tokenised on a worker thread, so that a long one holds nobody up."""
+
+    def __init__(
+        self,
+        engine: Engine,
+        metrics: Metrics,
+        description: dict[str, Any],
+        *,
+        keep_alive: float,
+        stall_after: float,
+    ) -> None:
+        self._engine = engine
+        self._metrics = metrics
+        self._description = description
+        self._keep_alive = keep_alive
+        self._stall_after = stall_after
+
+    async def token(self, request: Request, body: TokenBody) -> Response:
+        """POST /v1/generate/token"""
+        call_request = body.request(self._engine.state(body.state_id))
+        if body.stream:
+            call = self._engine.submit(call_request, stream=True)
+            return EventStream(call, self._keep_alive, self._metrics.first_token)
+        return await self._answer(request, call_request, answers.token_answer)
+
+    async def multi(self, request: Request, body: MultiBody) -> Response:
+        """POST /v1/generate/multi"""
+        call_request = body.request(self._engine.state(body.state_id))
+        return await self._answer(request, call_request, answers.multi_answer)
+
+    async def beam(self, request: Request, body: BeamBody) -> Response:
+        """POST /v1/generate/beam"""
+        call_request = body.request(self._engine.state(body.state_id))
+        return await self._answer(request, call_request, answers.beam_answer)
+
+    async def create(self, _: Request, body: CreateBody) -> Response:
+        """POST /v1/states"""
+        if (body.prompt is None) == (body.tokens is None):
+            raise InvalidRequest("give exactly one of `prompt` and `tokens`", param="prompt")
+        create = partial(
+            self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences
+        )
+        return as_json(answers.state_answer(await anyio.to_thread.run_sync(create)), 201)
+
+    async def states(self, request: Request, _: EmptyBody) -> Response:
+        """GET /v1/states"""
+        limit, after = _limit(request.query_params.get("limit")), request.query_params.get("after", "")
+        later = (state for state in self._engine.states() if state.id > after)
+        found = heapq.nsmallest(limit + 1, later, key=lambda state: state.id)
+        summaries = [summary for state in found[:limit] if (summary := _summary(state)) is not None]
+        return as_json(answers.StatesAnswer(states=summaries, has_more=len(found) > limit))
+
+    async def show(self, request: Request, _: EmptyBody) -> Response:
+        """GET /v1/states/{state_id}"""
+        return as_json(answers.state_answer(self._state(request)))
+
+    async def close(self, request: Request, _: EmptyBody) -> Response:
+        """DELETE /v1/states/{state_id}"""
+        self._state(request).close()
+        return Response(status_code=204)
+
+    async def fork(self, request: Request, _: EmptyBody) -> Response:
+        """POST /v1/states/{state_id}/fork"""
+        return as_json(answers.state_answer(self._state(request).fork()), 201)
+
+    async def append(self, request: Request, body: AppendBody) -> Response:
+        """POST /v1/states/{state_id}/append"""
+        state = self._state(request)
+        await anyio.to_thread.run_sync(state.append, body.text)
+        return as_json(answers.state_answer(state))
+
+    async def truncate(self, request: Request, body: TruncateBody) -> Response:
+        """POST /v1/states/{state_id}/truncate"""
+        state = self._state(request)
+        state.truncate(body.num_tokens)
+        return as_json(answers.state_answer(state))
+
+    async def score(self, request: Request, body: ScoreBody) -> Response:
+        """POST /v1/states/{state_id}/score"""
+        state = self._state(request)
+        token_ids = await anyio.to_thread.run_sync(state.tokenize, body.text)
+        return await self._answer(request, Score(state, token_ids), answers.score_answer)
+
+    async def health(self, _: Request, __: EmptyBody) -> Response:
+        """GET /health"""
+        return as_json({"status": "ok"})
+
+    async def ready(self, _: Request, __: EmptyBody) -> Response:
+        """GET /ready"""
+        age = self._engine.stats().last_step_age
+        if age > self._stall_after:
+            raise Stalled(f"the engine has made no step for {age:.1f} s")
+        return as_json({"status": "ready", "last_step_age": age})
+
+    async def metrics(self, request: Request, _: EmptyBody) -> Response:
+        """GET /metrics"""
+        content, media_type = self._metrics.render(request.headers.get("accept", ""))
+        return Response(content, headers={"Content-Type": media_type})
+
+    async def openapi(self, _: Request, __: EmptyBody) -> Response:
+        """GET /openapi.json"""
+        return as_json(self._description)
+
+    async def index(self, _: Request, __: EmptyBody) -> Response:
+        """GET /"""
+        paths = self._description["paths"]
+        return as_json(
+            {
+                "name": "genlib",
+                "version": self._description["info"]["version"],
+                "model": self._engine.model_name,
+                "context_length": self._engine.context_length,
+                "fingerprint": self._engine.fingerprint,
+                "routes": [
+                    {"method": method.upper(), "path": path, "summary": op["summary"]}
+                    for path, methods in paths.items()
+                    for method, op in methods.items()
+                ],
+            }
+        )
+
+    def _state(self, request: Request) -> State:
+        return self._engine.state(request.path_params["state_id"])
+
+    async def _answer(
+        self, request: Request, call_request: CallRequest, encode: Callable[[Any], Any]
+    ) -> Response:
+        call = self._engine.submit(call_request)
+        async with cancel_when_gone(request.receive, call):
+            return as_json(encode(await call))
+
+
+def _summary(state: State) -> answers.StateSummary | None:
+    """None for a state that was closed since it was listed."""
+    try:
+        return answers.state_summary(state)
+    except StateNotFound:
+        return None
+
+
+def _limit(given: str | None) -> int:
+    if given is None:
+        return LISTED
+    limit = int(given) if given.isascii() and given.isdigit() and len(given) < 10 else None
+    check_int("limit", given if limit is None else limit, 1, MAX_LISTED)
+    assert limit is not None
+    return limit

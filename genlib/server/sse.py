@@ -1,0 +1,115 @@
+"""A call as a stream of server-sent events."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+import msgspec
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from ..types import Piece, TokenResult
+from . import failure
+from .answers import stream_event
+from .connection import cancel_when_gone
+
+if TYPE_CHECKING:
+    from ..call import Call
+
+DONE = b"data: [DONE]\n\n"
+KEEP_ALIVE = b": keep-alive\n\n"
+HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
+
+
+class EventStream(Response):
+    """Answers with one `data:` object for each token, then the whole answer, then [DONE].
+
+    Nothing is sent before the first token or the first `period` seconds, so that what fails before them is
+    answered with its own status; what fails later is an `event: error` in the stream.
+    """
+
+    def __init__(self, call: Call[TokenResult], period: float, first_token: Callable[[float], None]) -> None:
+        """period: seconds of silence after which a comment keeps the connection open.
+
+        first_token: told how many seconds passed before the first token.
+        """
+        super().__init__(headers=HEADERS, media_type="text/event-stream")
+        del self.headers["content-length"]
+        self._call = call
+        self._period = period
+        self._first_token = first_token
+        self._sent_at = self._began = time.monotonic()
+        self._started = False
+        self._sending = asyncio.Lock()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Runs the call to its end, or until the client leaves."""
+        async with cancel_when_gone(receive, self._call) as presence:
+            keeper = asyncio.create_task(self._keep_alive(send))
+            try:
+                await self._relay(send)
+            except ClientDisconnect:
+                pass
+            except Exception as error:
+                if not presence.gone:
+                    await self._fail(error, scope, receive, send)
+            finally:
+                keeper.cancel()
+                await asyncio.gather(keeper, return_exceptions=True)
+
+    async def _relay(self, send: Send) -> None:
+        first = True
+        try:
+            async for piece in self._call:
+                if first:
+                    first = False
+                    self._first_token(time.monotonic() - self._began)
+                await self._say(_data(piece), send)
+            await self._say(_data(await self._call) + DONE, send, last=True)
+        except BaseException:
+            # Before the iterator is closed: a consumer that merely stops reading commits what it has read.
+            self._call.cancel()
+            raise
+
+    async def _keep_alive(self, send: Send) -> None:
+        while True:
+            silent = time.monotonic() - self._sent_at
+            if silent < self._period:
+                await asyncio.sleep(self._period - silent)
+                continue
+            try:
+                await self._say(KEEP_ALIVE, send)
+            except ClientDisconnect:
+                self._call.cancel()
+                return
+
+    async def _say(self, data: bytes, send: Send, *, last: bool = False) -> None:
+        """Raises ClientDisconnect where the server tells by an OSError that nobody listens."""
+        async with self._sending:
+            try:
+                if not self._started:
+                    self._started = True
+                    start = {"type": "http.response.start", "status": 200, "headers": self.raw_headers}
+                    await send(start)
+                await send({"type": "http.response.body", "body": data, "more_body": not last})
+            except OSError as error:
+                raise ClientDisconnect from error
+            self._sent_at = time.monotonic()
+
+    async def _fail(self, error: Exception, scope: Scope, receive: Receive, send: Send) -> None:
+        if not self._started:
+            await failure.answer(error)(scope, receive, send)
+            return
+        _, detail = failure.detail(error)
+        event = b"event: error\ndata: " + failure.encode(detail) + b"\n\n"
+        with suppress(ClientDisconnect):
+            await self._say(event + DONE, send, last=True)
+
+
+def _data(result: Piece | TokenResult) -> bytes:
+    return b"data: " + msgspec.json.encode(stream_event(result)) + b"\n\n"

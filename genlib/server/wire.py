@@ -1,0 +1,165 @@
+"""What requests may hold, as it comes over the wire.
+
+Names and defaults are those of genlib.types, which also checks the ranges; the ranges written here only
+tell readers of /openapi.json.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from ..types import BeamSearch, GenerateMulti, GenerateToken, Sampling
+
+if TYPE_CHECKING:
+    from ..state import State
+
+
+def _about(description: str, **schema: float) -> Meta:
+    return Meta(description=description, extra_json_schema=dict(schema) or None)
+
+
+StateId = Annotated[str, _about("Of the state, as POST /v1/states answered it.")]
+Stops = Annotated[
+    list[str] | None,
+    _about("Each ends the call when generated text comes to hold it. null: the state's own; []: none."),
+]
+MaxTokens = Annotated[int, _about("Most new tokens.", minimum=1)]
+MinTokens = Annotated[int, _about("No end of text or stop sequence before so many.", minimum=0)]
+Temperature = Annotated[float, _about("0 is greedy, else from 1e-6.", minimum=0, maximum=1e4)]
+TopP = Annotated[float, _about("Nucleus sampling; 1 is off.", exclusiveMinimum=0, maximum=1)]
+TopK = Annotated[int, _about("The k most likely tokens; 0 is off.", minimum=0)]
+MinP = Annotated[float, _about("Least part of the likeliest's probability; 0 is off.", minimum=0, maximum=1)]
+Seed = Annotated[int | None, _about("null draws one, which the answer tells.", minimum=0, maximum=2**64 - 1)]
+IgnoreEos = Annotated[bool, _about("Go on past an end of text.")]
+Measure = Annotated[
+    Literal["model", "sampling"],
+    _about("Which probabilities to tell: the model's own, or those of the distribution drawn from."),
+]
+KeepStates = Annotated[bool, _about("Make each a state of its own; see state_ids.")]
+
+
+class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a request may hold. A field that is not named here is refused."""
+
+
+class _DrawBody(Body, frozen=True, kw_only=True):
+    """What the two calls share that draw tokens."""
+
+    state_id: StateId
+    max_tokens: MaxTokens = 16
+    min_tokens: MinTokens = 0
+    temperature: Temperature = 1.0
+    top_p: TopP = 1.0
+    top_k: TopK = 0
+    min_p: MinP = 0.0
+    seed: Seed = None
+    stop_sequences: Stops = None
+    ignore_eos: IgnoreEos = False
+    probability: Measure = "model"
+
+    def sampling(self) -> Sampling:
+        """Raises InvalidRequest when a value is out of range."""
+        return Sampling(self.temperature, self.top_p, self.top_k, self.min_p, self.seed)
+
+
+class TokenBody(_DrawBody, frozen=True, kw_only=True):
+    """Advance a state."""
+
+    stream: Annotated[bool, _about("Answer as text/event-stream.")] = False
+
+    def request(self, state: State) -> GenerateToken:
+        """Raises InvalidRequest when a value is out of range."""
+        return GenerateToken(
+            state=state,
+            max_tokens=self.max_tokens,
+            min_tokens=self.min_tokens,
+            sampling=self.sampling(),
+            stop_sequences=_stops(self.stop_sequences),
+            ignore_eos=self.ignore_eos,
+            probability=self.probability,
+        )
+
+
+class MultiBody(_DrawBody, frozen=True, kw_only=True):
+    """Draw n continuations of a state, which stays as it is."""
+
+    n: Annotated[int, _about("How many continuations.", minimum=1)] = 1
+    keep_states: KeepStates = False
+
+    def request(self, state: State) -> GenerateMulti:
+        """Raises InvalidRequest when a value is out of range."""
+        return GenerateMulti(
+            state=state,
+            n=self.n,
+            max_tokens=self.max_tokens,
+            min_tokens=self.min_tokens,
+            sampling=self.sampling(),
+            stop_sequences=_stops(self.stop_sequences),
+            ignore_eos=self.ignore_eos,
+            probability=self.probability,
+            keep_states=self.keep_states,
+        )
+
+
+class BeamBody(Body, frozen=True, kw_only=True):
+    """Search for the best continuations of a state, which stays as it is."""
+
+    state_id: StateId
+    num_beams: Annotated[int, _about("Beams kept at every step.", minimum=1)] = 4
+    max_length: Annotated[int, _about("Most new tokens, the state's own not counted.", minimum=1)] = 16
+    early_stopping: Annotated[
+        bool | Literal["never"], _about("Whether to stop as soon as num_beams have ended.")
+    ] = False
+    length_penalty: Annotated[float, _about("Exponent of the length that scores are divided by.")] = 1.0
+    num_return: Annotated[int | None, _about("How many to answer; null: num_beams.", minimum=1)] = None
+    stop_sequences: Stops = None
+    keep_states: KeepStates = False
+
+    def request(self, state: State) -> BeamSearch:
+        """Raises InvalidRequest when a value is out of range."""
+        return BeamSearch(
+            state=state,
+            num_beams=self.num_beams,
+            max_length=self.max_length,
+            early_stopping=self.early_stopping,
+            length_penalty=self.length_penalty,
+            num_return=self.num_return,
+            stop_sequences=_stops(self.stop_sequences),
+            keep_states=self.keep_states,
+        )
+
+
+class CreateBody(Body, frozen=True, kw_only=True):
+    """Make a state, from a text or from token ids: exactly one of the two."""
+
+    prompt: Annotated[str | None, _about("Text; never read as control tokens.")] = None
+    tokens: Annotated[list[int] | None, _about("Token ids, control tokens included.")] = None
+    stop_sequences: Annotated[list[str], _about("Of calls that name none.")] = field(default_factory=list)
+
+
+class AppendBody(Body, frozen=True, kw_only=True):
+    """Put a text after the state's own."""
+
+    text: Annotated[str, _about("Never read as control tokens.")]
+
+
+class TruncateBody(Body, frozen=True, kw_only=True):
+    """Keep the first tokens of the state."""
+
+    num_tokens: Annotated[int, _about("How many to keep.", minimum=1)]
+
+
+class ScoreBody(Body, frozen=True, kw_only=True):
+    """Ask how likely a text is after the state, which stays as it is."""
+
+    text: Annotated[str, _about("Never read as control tokens.")]
+
+
+class EmptyBody(Body, frozen=True, kw_only=True):
+    """A request without fields; the body may be missing altogether."""
+
+
+def _stops(stops: list[str] | None) -> tuple[str, ...] | None:
+    return None if stops is None else tuple(stops)
