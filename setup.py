@@ -10,9 +10,27 @@ from setuptools.command.build_ext import build_ext
 
 # Floating-point contraction is off everywhere: a fused multiply-add is written where it is meant, or the
 # same source would give other bits on other machines.
-FLAGS = ["-std=c++20", "-O3", "-fvisibility=hidden", "-ffp-contract=off", "-fno-math-errno", "-Wall", "-Wextra", "-Wshadow"]
+FLAGS = [
+    "-std=c++20",
+    "-O3",
+    "-fvisibility=hidden",
+    "-ffp-contract=off",
+    "-fno-math-errno",
+    "-g0",
+    "-Wall",
+    "-Wextra",
+    "-Wshadow",
+]
 VECTOR_FLAGS = {
-    "_avx512.cpp": ["-mavx512f", "-mavx512bw", "-mavx512vl", "-mavx512dq", "-mfma", "-mf16c", "-mprefer-vector-width=512"],
+    "_avx512.cpp": [
+        "-mavx512f",
+        "-mavx512bw",
+        "-mavx512vl",
+        "-mavx512dq",
+        "-mfma",
+        "-mf16c",
+        "-mprefer-vector-width=512",
+    ],
     "_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
 }
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"]
@@ -45,10 +63,11 @@ class build_ext_by_width(build_ext):  # noqa: N801 (setuptools names commands th
                 sources,
                 output_dir=self.build_temp,
                 macros=ext.define_macros,
-                include_dirs=["csrc", *ext.include_dirs],
-                extra_postargs=flags + VECTOR_FLAGS.get(suffix, []),
+                include_dirs=["csrc"],
+                extra_postargs=flags + VECTOR_FLAGS.get(suffix, []) + [f"-isystem{d}" for d in ext.include_dirs],
             )
         ext.extra_link_args += ["-pthread", *(SANITIZE if os.environ.get("GENLIB_SANITIZE") else [])]
+        self.force = True  # sources are objects now, so it would see nothing that is newer
         super().build_extension(ext)
 
 
@@ -56,9 +75,19 @@ if sys.platform == "win32":
     raise SystemExit("genlib builds on Linux and macOS; on Windows use WSL")
 
 setup(
-    packages=["genlib", "genlib.ops", "genlib.model", "genlib.server", "genlib.kernels", "genlib.default_model"],
+    packages=[
+        "genlib",
+        "genlib.ops",
+        "genlib.model",
+        "genlib.server",
+        "genlib.kernels",
+        "genlib.default_model",
+    ],
     package_dir={"genlib": "genlib", "genlib.kernels": "kernels"},
-    package_data={"genlib": ["py.typed", "*.pyi"], "genlib.default_model": ["*.json", "*.safetensors", "*.md"]},
+    package_data={
+        "genlib": ["py.typed", "*.pyi"],
+        "genlib.default_model": ["*.json", "*.safetensors", "*.md"],
+    },
     ext_modules=[Pybind11Extension("genlib._native", sorted(glob("csrc/**/*.cpp", recursive=True)))],
     cmdclass={"build_ext": build_ext_by_width},
 )

@@ -1,1 +1,78 @@
-"""genlib: kernels and key/value states for stateful text generation."""
+"""genlib: kernels and key/value states for stateful text generation. A seed is a promise.
+
+    import genlib
+
+    with genlib.Engine() as engine:
+        state = engine.create_state("Once upon a time")
+        print(genlib.generate_token(state, max_tokens=20, seed=7).text)
+"""
+
+from . import aio
+from .api import beam_search, generate_multi, generate_token
+from .call import Call
+from .engine import Engine, EngineStats
+from .errors import (
+    BackendError,
+    CallCancelled,
+    CheckpointError,
+    ContextLengthExceeded,
+    EngineClosed,
+    GenlibError,
+    InvalidRequest,
+    ModelError,
+    OutOfCapacity,
+    QueueFull,
+    StateBusy,
+    StateNotFound,
+    UnknownField,
+)
+from .state import State
+from .types import (
+    BeamResult,
+    BeamSearch,
+    GenerateMulti,
+    GenerateToken,
+    MultiResult,
+    Piece,
+    Sampling,
+    Score,
+    ScoreResult,
+    TokenResult,
+)
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "BackendError",
+    "BeamResult",
+    "BeamSearch",
+    "Call",
+    "CallCancelled",
+    "CheckpointError",
+    "ContextLengthExceeded",
+    "Engine",
+    "EngineClosed",
+    "EngineStats",
+    "GenerateMulti",
+    "GenerateToken",
+    "GenlibError",
+    "InvalidRequest",
+    "ModelError",
+    "MultiResult",
+    "OutOfCapacity",
+    "Piece",
+    "QueueFull",
+    "Sampling",
+    "Score",
+    "ScoreResult",
+    "State",
+    "StateBusy",
+    "StateNotFound",
+    "TokenResult",
+    "UnknownField",
+    "__version__",
+    "aio",
+    "beam_search",
+    "generate_multi",
+    "generate_token",
+]

@@ -1,18 +1,18 @@
 """The errors, drawn once. Each class carries its HTTP status and a stable code.
 
-    GenlibError
-    ├── InvalidRequest          400  invalid_parameter          also a ValueError; `.param` names the field
-    │   ├── UnknownField        400  unknown_field
-    │   └── ContextLengthExceeded 400 context_length_exceeded
-    ├── StateNotFound           404  state_not_found            also a KeyError
-    ├── StateBusy               409  state_busy
-    ├── QueueFull               429  queue_full                 `.retry_after` in seconds
-    ├── OutOfCapacity           503  out_of_capacity
-    ├── EngineClosed            503  closed
-    ├── CallCancelled           499  cancelled
-    ├── ModelError              500  model_error
-    ├── CheckpointError         500  checkpoint_error           also a ValueError
-    └── BackendError            500  backend_error
+GenlibError
+├── InvalidRequest          400  invalid_parameter          also a ValueError; `.param` names the field
+│   ├── UnknownField        400  unknown_field
+│   └── ContextLengthExceeded 400 context_length_exceeded
+├── StateNotFound           404  state_not_found            also a KeyError
+├── StateBusy               409  state_busy
+├── QueueFull               429  queue_full                 `.retry_after` in seconds
+├── OutOfCapacity           503  out_of_capacity
+├── EngineClosed            503  closed
+├── CallCancelled           499  cancelled
+├── ModelError              500  model_error
+├── CheckpointError         500  checkpoint_error           also a ValueError
+└── BackendError            500  backend_error
 """
 
 from __future__ import annotations

@@ -53,6 +53,22 @@ class Tensor:
             return self.data.view(np.float16).astype(np.float32)
         return self.data
 
+    def to(self, dtype: str) -> Tensor:
+        """The tensor in "float32", "bfloat16" or "float16" (rounded to nearest, ties to even); "auto": as it is."""
+        if dtype == "auto" or self.dtype == _SHORT[dtype]:
+            return self
+        values = self.to_float32()
+        if dtype == "float32":
+            return Tensor(self.name, "F32", values)
+        if dtype == "float16":
+            return Tensor(self.name, "F16", values.astype(np.float16).view(np.uint16))
+        bits = values.view(np.uint32)
+        rounded = (bits + np.uint32(0x7FFF) + ((bits >> np.uint32(16)) & np.uint32(1))) >> np.uint32(16)
+        return Tensor(self.name, "BF16", np.where(np.isnan(values), 0x7FC0, rounded).astype(np.uint16))
+
+
+_SHORT = {"float32": "F32", "bfloat16": "BF16", "float16": "F16"}
+
 
 @dataclass(frozen=True, slots=True)
 class HeadShape:
@@ -159,7 +175,7 @@ class Ops(Protocol):
         """Root mean square norm over the last axis, after the residual add.
 
         With a residual: residual += x, in place, and the norm is of the residual. x, residual, out [N, C];
-        weight [C]. out = r · (1 / √(mean(r²) + eps)) · weight.
+        weight [C]. out = r · (1 / √(mean(r²) + eps)) · weight. `out` may be `x`.
         """
 
     def silu_mul(self, x: Buffer, out: Buffer, rows: Int32 | None = None) -> None:

@@ -1,0 +1,70 @@
+"""The three calls for coroutines: the same parameters, a Call to await, or to iterate with `async for`.
+
+    result = await genlib.aio.generate_token(state, max_tokens=5)
+    async for piece in genlib.aio.generate_token(state, max_tokens=40, stream=True): ...
+
+A coroutine that is cancelled while it waits cancels its call; nothing is committed then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import fields
+from typing import Any, TypedDict, Unpack, cast
+
+from .api import TokenOptions
+from .call import Call
+from .state import State
+from .types import (
+    BeamResult,
+    BeamSearch,
+    EarlyStopping,
+    GenerateMulti,
+    GenerateToken,
+    MultiResult,
+    Sampling,
+    TokenResult,
+)
+
+
+class MultiOptions(TokenOptions, total=False):
+    """What generate_multi takes, by name."""
+
+    n: int
+    keep_states: bool
+
+
+class BeamOptions(TypedDict, total=False):
+    """What beam_search takes, by name."""
+
+    num_beams: int
+    max_length: int
+    early_stopping: EarlyStopping
+    length_penalty: float
+    num_return: int | None
+    stop_sequences: Sequence[str] | None
+    keep_states: bool
+
+
+def _arguments(options: object) -> dict[str, Any]:
+    """Options as a request takes them: those of Sampling in one."""
+    left = dict(cast("dict[str, Any]", options))
+    sampling = {f.name: left.pop(f.name) for f in fields(Sampling) if f.name in left}
+    return {**left, "sampling": Sampling(**sampling)}
+
+
+def generate_token(
+    state: State, *, stream: bool = False, **options: Unpack[TokenOptions]
+) -> Call[TokenResult]:
+    """genlib.generate_token, to await; with stream=True for `async for`. Raises as it does, at once."""
+    return state.engine.submit(GenerateToken(state, **_arguments(options)), stream=stream)
+
+
+def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
+    """genlib.generate_multi, to await. Raises as it does, at once."""
+    return state.engine.submit(GenerateMulti(state, **_arguments(options)))
+
+
+def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
+    """genlib.beam_search, to await. Raises as it does, at once."""
+    return state.engine.submit(BeamSearch(state, **cast("dict[str, Any]", options)))

@@ -1,0 +1,173 @@
+"""The buffers of a step, and how they are filled: all index tensors in one native call.
+
+The arrays are made once and keep their addresses, so that a recorded step can be replayed on them.
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+
+import numpy as np
+
+from ._native import PAGE_SIZE, StateTable
+from .ops.base import Drawn, Float32, Plan, RowParams
+from .scheduler import Sequence, Wants
+from .types import Sampling
+
+LOG2_E = 1.4426950408889634
+MASK_NONE, MASK_NO_EOS = -1, 0
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """The sampler's parameters of one sequence, as RowParams has them."""
+
+    scale: float
+    top_k: int
+    top_p: int
+    min_p: float
+    seed: int
+    stream: int
+    mask: int
+
+    @classmethod
+    def of(cls, sampling: Sampling, seed: int, stream: int, *, eos_banned: bool) -> Row:
+        """From what the caller asked for. Constants as in docs/kernels.md, computed in float64."""
+        temperature = sampling.temperature
+        return cls(
+            scale=LOG2_E / temperature if temperature else 0.0,
+            top_k=min(sampling.top_k, 2**31 - 1),
+            top_p=math.floor(sampling.top_p * 2**32) if sampling.top_p < 1 else 0,
+            min_p=math.log2(sampling.min_p) if sampling.min_p else -math.inf,
+            seed=seed,
+            stream=stream,
+            mask=MASK_NO_EOS if eos_banned else MASK_NONE,
+        )
+
+
+GREEDY = Row(0.0, 0, 0, -math.inf, 0, 0, MASK_NONE)
+
+
+class Batch:
+    """One step's work, and the buffers that the model reads and writes.
+
+    max_tokens N, max_rows R (also most sequences), max_pages M of one sequence.
+    """
+
+    def __init__(
+        self, max_tokens: int, max_rows: int, max_pages: int, vocabulary: int, eos_ids: frozenset[int]
+    ) -> None:
+        def ints(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+            return np.zeros(shape, np.int32)
+
+        self.plan = Plan(
+            num_tokens=ints(1),
+            num_seqs=ints(1),
+            num_rows=ints(1),
+            num_draws=ints(1),
+            ids=ints(max_tokens),
+            positions=ints(max_tokens),
+            starts=ints(max_rows + 1),
+            lengths=ints(max_rows),
+            tables=ints(max_rows, max_pages),
+            rows=ints(max_rows),
+        )
+        masks = np.full((1, -(-vocabulary // 32)), 0xFFFFFFFF, np.uint32)
+        for eos in eos_ids:
+            masks[MASK_NO_EOS, eos // 32] &= np.uint32(0xFFFFFFFF ^ (1 << eos % 32))
+        self.params = RowParams(
+            scale=np.zeros(max_rows, np.float32),
+            top_k=ints(max_rows),
+            top_p=np.zeros(max_rows, np.uint32),
+            min_p=np.zeros(max_rows, np.float32),
+            seed=np.zeros(max_rows, np.uint64),
+            stream=np.zeros(max_rows, np.uint64),
+            position=np.zeros(max_rows, np.int64),
+            mask=ints(max_rows),
+            forced=ints(max_rows),
+            masks=masks,
+        )
+
+        def floats() -> Float32:
+            return np.zeros(max_rows, np.float32)
+
+        self.drawn = Drawn(ints(max_rows), floats(), floats(), floats(), ints(max_rows), ints(max_rows))
+        self.work: list[tuple[Sequence, int]] = []
+        self.rows: list[tuple[Sequence, int, int]] = []  # sequence, its first row, its rows
+        self.num_draws = 0  # rows of sequences that want a draw: they come first
+        self.entries = self.draw_entries = np.zeros(0, np.int64)  # handles: of the work, of the rows drawn
+        self._counts = np.zeros(0, np.int32)
+
+    def build(self, work: list[tuple[Sequence, int]], table: StateTable) -> int:
+        """Fills the buffers for `work`, as Scheduler.plan gives it. Returns N."""
+        steady = len(work) == len(self.work) and all(
+            new[0] is old[0]
+            and new[1] == old[1] == 1
+            and not new[0].row_changed
+            and new[0].wants is Wants.DRAW
+            for new, old in zip(work, self.work, strict=True)
+        )
+        self.work = work
+        if not steady:
+            self.entries = np.array([s.entry for s, _ in work], np.int64)
+            self._counts = np.array([count for _, count in work], np.int32)
+        plan = self.plan
+        tokens = table.fill(
+            self.entries, self._counts, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables
+        )
+        if not steady:
+            self._build_rows()
+        draws = self.num_draws
+        self.params.position[:draws] = plan.positions[plan.rows[:draws]]
+        self.params.position[:draws] += 1
+        plan.num_tokens[0] = tokens
+        plan.num_seqs[0] = len(work)
+        return tokens
+
+    def _build_rows(self) -> None:
+        """Which tokens' logits are wanted, and the parameters to draw with."""
+        self.rows.clear()
+        plan, end, row = self.plan, 0, 0
+        draws = scores = 0
+        for seq, count in self.work:
+            end += count
+            if seq.wants is Wants.SCORE:
+                num = max(seq.computed + count - max(seq.logits_from, seq.computed), 0)
+            else:
+                num = int(count == seq.pending and seq.wants is not Wants.NOTHING)
+            if not num:
+                continue
+            self.rows.append((seq, row, num))
+            plan.rows[row : row + num] = range(end - num, end)
+            if seq.wants is Wants.DRAW:
+                draws += 1
+                self._write_row(row, seq.row)
+                seq.row_changed = False
+            elif seq.wants is Wants.SCORE:
+                scores += num
+                for i in range(num):
+                    self._write_row(row + i, GREEDY)
+                first = seq.computed + count - num - seq.logits_from
+                self.params.forced[row : row + num] = seq.row[first : first + num]
+            row += num
+        self.num_draws = draws
+        self.draw_entries = np.array([seq.entry for seq, _, _ in self.rows[:draws]], np.int64)
+        plan.num_draws[0] = draws + scores
+        plan.num_rows[0] = row
+
+    def _write_row(self, i: int, row: Row) -> None:
+        params = self.params
+        params.scale[i] = row.scale
+        params.top_k[i] = row.top_k
+        params.top_p[i] = row.top_p
+        params.min_p[i] = row.min_p
+        params.seed[i] = row.seed
+        params.stream[i] = row.stream
+        params.mask[i] = row.mask
+        params.forced[i] = -1
+
+
+def max_pages(context_length: int) -> int:
+    """M: most pages of one sequence."""
+    return -(-context_length // PAGE_SIZE)

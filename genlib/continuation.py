@@ -1,0 +1,129 @@
+"""What happens to one sequence's tokens after they are drawn: text, stop sequences, the end."""
+
+from __future__ import annotations
+
+import math
+
+from .state import Record, State
+from .text import StopMatcher, Tokenizer, Utf8Decoder
+from .types import FinishReason, GenerateMulti, GenerateToken, Piece, TokenResult
+
+REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+
+
+class Continuation:
+    """The tokens that one call draws for one sequence, behind the tokens of `record`.
+
+    `ended` once no further token may be drawn. `token_ids` holds all that were drawn, an end of text included.
+    """
+
+    def __init__(
+        self,
+        request: GenerateToken | GenerateMulti,
+        record: Record,
+        tokenizer: Tokenizer,
+        eos_ids: frozenset[int],
+        seed: int,
+    ) -> None:
+        self.request = request
+        self.seed = seed
+        self.token_ids: list[int] = []
+        self.ended = record.finished
+        self.finish_reason: FinishReason | None = "end_of_text" if record.finished else None
+        self.stop_sequence: str | None = None
+        self.match_end: int | None = None
+        self._texts: list[str] = []
+        self._probabilities: list[float] = []
+        self._logprobs: list[float] = []
+        self._flushed = ""
+        self._tokenizer = tokenizer
+        self._eos_ids = eos_ids
+        self._decoder = Utf8Decoder(record.pending_bytes(tokenizer))
+        stops = record.stop_sequences if request.stop_sequences is None else request.stop_sequences
+        self._matcher: StopMatcher | None = None
+        if stops:
+            longest = max(len(s.encode()) for s in stops)
+            self._matcher = StopMatcher(stops, record.unmatched_tail(tokenizer, longest))
+
+    @property
+    def eos_banned(self) -> bool:
+        """Whether the next token may not end the text."""
+        return self.request.ignore_eos or len(self.token_ids) < self.request.min_tokens
+
+    def accept(self, token: int, probability: float, logprob: float, sampling_probability: float) -> None:
+        """Takes the next token and decides whether it is the last one."""
+        self.token_ids.append(token)
+        if token in self._eos_ids:
+            self.ended, self.finish_reason = True, "end_of_text"
+            self._flushed = self._decoder.flush()
+            return
+        piece = self._tokenizer.token_bytes(token)
+        self._texts.append(self._decoder.feed(piece))
+        if self.request.probability == "sampling":
+            probability, logprob = sampling_probability, math.log(sampling_probability)
+        self._probabilities.append(probability)
+        self._logprobs.append(logprob)
+        if self._matcher is not None:
+            self._match(self._matcher, piece)
+        if len(self.token_ids) >= self.request.max_tokens:
+            self.ended = True
+
+    def _match(self, matcher: StopMatcher, piece: bytes) -> None:
+        stop = matcher.feed(piece)
+        if stop is not None and len(self.token_ids) >= self.request.min_tokens:
+            self.ended, self.finish_reason = True, "stop_sequence"
+            self.stop_sequence, self.match_end = stop, matcher.match_end
+
+    def piece(self, state_id: str) -> Piece | None:
+        """The last token as a piece of a stream; None when an end of text has nothing to show."""
+        shown = not (self.finish_reason == "end_of_text")
+        if not shown and not self._flushed:
+            return None
+        last = slice(-1, None) if shown else slice(0, 0)
+        return Piece(
+            state_id,
+            self._texts[-1] if shown else self._flushed,
+            tuple(self._texts[last]),
+            tuple(self.token_ids[last]),
+            tuple(self._probabilities[last]),
+            tuple(self._logprobs[last]),
+            self.finish_reason is not None,
+            self.finish_reason,
+            self.stop_sequence,
+            self.seed,
+        )
+
+    def keep(self, num_pieces: int) -> None:
+        """Forgets the tokens behind the first `num_pieces`, as if the call had ended there."""
+        eos_unseen = self.finish_reason == "end_of_text" and num_pieces == len(self._texts)
+        if num_pieces >= len(self._texts) and not eos_unseen:
+            return
+        del self._texts[num_pieces:]
+        del self.token_ids[num_pieces:], self._probabilities[num_pieces:], self._logprobs[num_pieces:]
+        self.finish_reason = self.stop_sequence = self.match_end = None
+        self._flushed = ""
+
+    def commit_to(self, record: Record) -> None:
+        """Adds the tokens to a record."""
+        if self.token_ids:
+            finished = self.finish_reason == "end_of_text"
+            record.generate(self.token_ids, finished=finished, match_end=self.match_end)
+
+    def result(self, state_id: str, state: State | None = None) -> TokenResult:
+        """All of it. What an end of text leaves of a code point becomes U+FFFD, in the last token's text."""
+        texts = self._texts.copy()
+        if self._flushed and texts:
+            texts[-1] += self._flushed
+        return TokenResult(
+            state_id,
+            "".join(texts),
+            tuple(texts),
+            tuple(self.token_ids[: len(texts)]),
+            tuple(self._probabilities),
+            tuple(self._logprobs),
+            self.finish_reason is not None,
+            self.finish_reason,
+            self.stop_sequence,
+            self.seed,
+            state,
+        )

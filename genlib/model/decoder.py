@@ -1,0 +1,146 @@
+"""The decoder of Llama and its relatives, one page: what a step does, operation by operation.
+
+    embed → per layer: [norm → q, k, v → rotate, write to pages → attend → output → add, norm → gate, up →
+    silu · → down → add] → norm → rows whose logits are wanted → head → draw
+
+The step is recorded once for each batch size and replayed in one call; nothing here runs per step but `run`.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+
+from .._native import PAGE_SIZE
+from ..batch import Batch
+from ..ops.base import Buffer, Float32, HeadShape, Int32, Ops, Step, Weight
+from .config import ModelConfig, rope_tables
+from .weights import Checkpoint
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """One layer's weights. q, k and v are stacked, gate and up too."""
+
+    attention_norm: Buffer  # [C]
+    qkv: Weight  # [(H + 2G) · D, C]
+    qk_norms: tuple[Buffer, Buffer] | None  # [D] each
+    output: Weight  # [C, H · D]
+    mlp_norm: Buffer  # [C]
+    gate_up: Weight  # [2F, C]
+    down: Weight  # [C, F]
+
+
+class Decoder:
+    """A checkpoint on a device. See model.base.Model."""
+
+    def __init__(self, config: ModelConfig, checkpoint: Checkpoint, ops: Ops, dtype: str) -> None:
+        self.config = config
+        self.vocab_size = config.vocab_size
+        self.context_length = config.max_positions
+        self._ops = ops
+        self._shape = HeadShape(config.layers, config.heads, config.kv_heads, config.head_size)
+        self._pack, self._vector = _readers(checkpoint, ops, dtype)
+        self._embedding = self._pack(["model.embed_tokens"])
+        self._head = self._embedding if config.tied else self._pack(["lm_head"])
+        self._norm = self._vector("model.norm")
+        self._layers = [self._layer(f"model.layers.{i}") for i in range(config.layers)]
+
+    def _layer(self, name: str) -> Layer:
+        attn, mlp = f"{name}.self_attn", f"{name}.mlp"
+        norms = None
+        if self.config.qk_norm:
+            norms = (self._vector(f"{attn}.q_norm"), self._vector(f"{attn}.k_norm"))
+        return Layer(
+            attention_norm=self._vector(f"{name}.input_layernorm"),
+            qkv=self._pack([f"{attn}.{x}_proj" for x in "qkv"]),
+            qk_norms=norms,
+            output=self._pack([f"{attn}.o_proj"]),
+            mlp_norm=self._vector(f"{name}.post_attention_layernorm"),
+            gate_up=self._pack([f"{mlp}.gate_proj", f"{mlp}.up_proj"]),
+            down=self._pack([f"{mlp}.down_proj"]),
+        )
+
+    @property
+    def page_bytes(self) -> int:
+        return self._ops.kv_bytes(self._shape)
+
+    def prepare(self, batch: Batch, num_pages: int) -> None:
+        """Makes the pages and the activations' buffers, and records a step for each batch size."""
+        ops, config = self._ops, self.config
+        n, r = len(batch.plan.ids), len(batch.plan.rows)
+        heads = config.heads * config.head_size
+
+        def floats(*shape: int) -> Buffer:
+            return ops.empty(shape, np.float32)
+
+        self._batch = batch
+        self._kv = ops.new_kv(self._shape, num_pages)
+        positions = min(config.max_positions, num_pages * PAGE_SIZE)
+        cos, sin = rope_tables(config, positions)
+        self._rope = (ops.upload(cos), ops.upload(sin))
+        self._x, self._residual = floats(n, config.hidden), floats(n, config.hidden)
+        self._qkv = floats(n, heads + 2 * config.kv_heads * config.head_size)
+        self._q, self._attended = floats(n, heads), floats(n, heads)
+        self._gate_up, self._mlp = floats(n, 2 * config.intermediate), floats(n, config.intermediate)
+        self._last, self._logits = floats(r, config.hidden), floats(r, config.vocab_size)
+        self._sizes = ops.buckets(n)
+        self._steps: list[Step] = [ops.record(self._step) for _ in self._sizes]
+
+    def run(self, num_tokens: int) -> None:
+        """One step over what the batch's buffers hold."""
+        self._steps[bisect_left(self._sizes, num_tokens)].replay()
+
+    def _step(self) -> None:
+        ops, plan, eps = self._ops, self._batch.plan, self.config.rms_eps
+        live, x, residual = plan.num_tokens, self._x, self._residual
+        ops.embed(plan.ids, self._embedding, residual, live)
+        ops.rms_norm(residual, None, self._layers[0].attention_norm, eps, x, live)
+        for i, layer in enumerate(self._layers):
+            ops.linear(x, layer.qkv, self._qkv, live)
+            ops.rope_write(self._qkv, layer.qk_norms, eps, self._rope, self._kv, i, plan, self._q)
+            ops.attend(self._q, self._kv, i, plan, self._attended)
+            ops.linear(self._attended, layer.output, x, live)
+            ops.rms_norm(x, residual, layer.mlp_norm, eps, x, live)
+            ops.linear(x, layer.gate_up, self._gate_up, live)
+            ops.silu_mul(self._gate_up, self._mlp, live)
+            ops.linear(self._mlp, layer.down, x, live)
+            following = self._layers[i + 1].attention_norm if i + 1 < len(self._layers) else self._norm
+            ops.rms_norm(x, residual, following, eps, x, live)
+        ops.gather_rows(x, plan.rows, self._last, plan.num_rows)
+        ops.linear(self._last, self._head, self._logits, plan.num_rows)
+        ops.sample(self._logits, self._batch.params, plan, self._batch.drawn)
+
+    def logits(self, first: int, last: int) -> Float32:
+        """Rows [first, last) of the last step's logits."""
+        rows: Float32 = self._logits[first:last]
+        return rows
+
+    def copy_pages(self, pairs: Int32) -> None:
+        """Copies pages, in order."""
+        self._ops.copy_pages(self._kv, pairs)
+
+    def close(self) -> None:
+        """Gives threads and memory back. The decoder is of no use afterwards."""
+        self._steps = []
+        self._kv = None
+        self._ops.close()
+
+
+def _readers(
+    checkpoint: Checkpoint, ops: Ops, dtype: str
+) -> tuple[Callable[[list[str]], Weight], Callable[[str], Buffer]]:
+    """How to get a stacked matrix with its biases, and a vector, out of a checkpoint."""
+
+    def pack(names: list[str]) -> Weight:
+        weights = [checkpoint.tensor(f"{name}.weight") for name in names]
+        biases = [checkpoint.tensor(f"{n}.bias") for n in names if f"{n}.bias" in checkpoint.names]
+        return ops.pack([w.to(dtype) for w in weights], biases)
+
+    def vector(name: str) -> Buffer:
+        return ops.upload(checkpoint.tensor(f"{name}.weight").to_float32())
+
+    return pack, vector

@@ -1,0 +1,52 @@
+"""From a checkpoint's folder to a model that can step."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import Path
+
+from ..errors import BackendError
+from ..ops import select
+from ..text import Tokenizer
+from ..types import refuse
+from .base import LoadedModel
+from .config import ModelConfig
+from .decoder import Decoder
+from .weights import Checkpoint, check
+
+# Grows whenever a change to an operation or to the sampler can change a bit of any result.
+NUMERICS = 1
+
+EMBEDDED = Path(__file__).parent.parent / "default_model"
+DTYPES = ("auto", "float32", "bfloat16", "float16")
+
+
+def load(
+    model: str | os.PathLike[str] | None,
+    device: str = "auto",
+    dtype: str = "auto",
+    threads: int | None = None,
+) -> LoadedModel:
+    """Loads a checkpoint's folder (None: the embedded model) for a device.
+
+    Raises CheckpointError with all that is wrong with the folder, BackendError for a device that is not there,
+    InvalidRequest for a dtype that is not one of DTYPES.
+    """
+    if dtype not in DTYPES:
+        raise refuse("dtype", f"be one of {', '.join(DTYPES)}", dtype)
+    if device not in ("auto", "cpu"):
+        raise BackendError(
+            f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device"
+        )
+    folder = EMBEDDED if model is None else Path(model)
+    config = ModelConfig.load(folder)
+    tokenizer = Tokenizer.load(folder)
+    checkpoint = Checkpoint.open(folder)
+    check(checkpoint, config)
+    ops = select("cpu", threads)
+    decoder = Decoder(config, checkpoint, ops, dtype)
+    name = "genlib/default" if model is None else folder.resolve().name
+    facts = f"{checkpoint.digest()} {dtype} {ops.name} {NUMERICS}"
+    fingerprint = hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
+    return LoadedModel(decoder, tokenizer, frozenset(config.eos_ids), name, fingerprint)

@@ -1,0 +1,132 @@
+"""An engine without weights: a tokenizer of bytes, and a model whose pages hold the tokens themselves."""
+
+from __future__ import annotations
+
+import threading
+import zlib
+
+import numpy as np
+
+import genlib
+from genlib.batch import Batch
+from genlib.cache import PAGE_SIZE
+from genlib.model.base import LoadedModel
+
+EOS = 256
+BOS = 257
+VOCABULARY = 260
+
+
+class ByteTokenizer:
+    """Token i is byte i; 256 ends a text, 257 begins one."""
+
+    strip_leading_space = False
+
+    def __init__(self, prefix: tuple[int, ...] = (BOS,)) -> None:
+        self.prefix_ids = prefix
+
+    def encode(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def token_bytes(self, token: int) -> bytes:
+        return bytes([token]) if token < 256 else b""
+
+
+class FakeModel:
+    """Next tokens are a hash of the whole context, read back from the pages, and of seed, stream and position.
+
+    A page that holds anything but this context's tokens gives another hash, so paging errors show as wrong
+    tokens. `eos_every`: about one token in so many ends the text. `gate`, if given, must be set for each step.
+    """
+
+    vocab_size = VOCABULARY
+    page_bytes = 1
+
+    def __init__(
+        self, context_length: int = 256, eos_every: int = 0, gate: threading.Semaphore | None = None
+    ):
+        self.context_length = context_length
+        self.eos_every = eos_every
+        self.gate = gate
+        self.steps: list[tuple[int, int]] = []  # tokens and sequences of each
+        self.broken: Exception | None = None
+        self.bad_row: int | None = None
+        self.closed = False
+
+    def prepare(self, batch: Batch, num_pages: int) -> None:
+        self.batch = batch
+        self.pages = np.full((num_pages, PAGE_SIZE), -1, np.int32)
+        self._logits = np.zeros((len(batch.plan.rows), VOCABULARY), np.float32)
+
+    def context(self, seq: int, position: int) -> bytes:
+        table = self.batch.plan.tables[seq]
+        where = np.arange(position + 1)
+        return self.pages[table[where // PAGE_SIZE], where % PAGE_SIZE].tobytes()
+
+    def run(self, num_tokens: int) -> None:
+        if self.gate is not None:
+            self.gate.acquire()
+        if self.broken is not None:
+            raise self.broken
+        plan = self.batch.plan
+        n, s = int(plan.num_tokens[0]), int(plan.num_seqs[0])
+        assert n == num_tokens == plan.starts[s]
+        self.steps.append((n, s))
+        owners = np.searchsorted(plan.starts[: s + 1], np.arange(n), side="right") - 1
+        for i in range(n):
+            p = int(plan.positions[i])
+            self.pages[plan.tables[owners[i], p // PAGE_SIZE], p % PAGE_SIZE] = plan.ids[i]
+        for r in range(int(plan.num_rows[0])):
+            i = int(plan.rows[r])
+            self._row(r, self.context(int(owners[i]), int(plan.positions[i])))
+
+    def _row(self, r: int, context: bytes) -> None:
+        params, drawn = self.batch.params, self.batch.drawn
+        rng = np.random.default_rng(zlib.crc32(context))
+        self._logits[r] = rng.normal(size=VOCABULARY).astype(np.float32) * 3
+        if r >= self.batch.plan.num_draws[0]:
+            return
+        key = f"{params.seed[r]} {params.stream[r]} {params.position[r]} {params.scale[r]}"
+        h = zlib.crc32(context + key.encode())
+        token = 97 + h % 26
+        banned = params.mask[r] == 0
+        if self.eos_every and (h >> 8) % self.eos_every == 0 and not banned:
+            token = EOS
+        if params.forced[r] >= 0:
+            token = int(params.forced[r])
+        drawn.token[r] = token
+        drawn.probability[r] = (h % 999 + 1) / 1000
+        drawn.sampling_probability[r] = 0.5
+        drawn.logprob[r] = np.log(drawn.probability[r])
+        drawn.status[r] = int(self.bad_row == r)
+
+    def logits(self, first: int, last: int) -> np.ndarray:
+        return self._logits[first:last]
+
+    def copy_pages(self, pairs: np.ndarray) -> None:
+        for source, destination in pairs:
+            self.pages[destination] = self.pages[source]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+def fake_engine(
+    model: FakeModel | None = None, *, prefix: tuple[int, ...] = (BOS,), pages: int = 64, **limits
+):
+    """An engine over a FakeModel; `pages` in all."""
+    model = model or FakeModel()
+    tokenizer = ByteTokenizer(prefix)
+    loaded = LoadedModel(model, tokenizer, frozenset({EOS}), "fake", "fingerprint")
+    return genlib.Engine(loaded, kv_memory=pages, **limits)
+
+
+def check_pages_back(engine: genlib.Engine) -> None:
+    """All pages are free once the idle states are dropped, and nothing is promised."""
+    with engine.lock:
+        engine.cache.drop_all()
+        table = engine.cache.table
+        table.check_integrity()
+        assert table.num_entries == 0
+        assert table.num_reserved == 0
+        assert table.num_free == table.num_pages
