@@ -104,6 +104,7 @@ def export(run: Path, to: Path) -> None:
     Tokenizer.from_file(str(run / "tokenizer.json")).save(str(to / "tokenizer.json"))
     weights = to / "model.safetensors"
     save_file(tensors_of(model), str(weights), metadata={"format": "pt"})
+    weights.chmod(0o644)
     if weights.stat().st_size > MOST_BYTES:
         raise ValueError(f"{weights} has {weights.stat().st_size} bytes, more than {MOST_BYTES}; shrink the shape")
 

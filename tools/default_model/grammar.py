@@ -40,7 +40,7 @@ def expand(template: str, rng: random.Random, slots: Mapping[str, object]) -> st
 
 def polish(text: str) -> str:
     """Set a/an by the next letter, capitals at starts of sentences and speech, and single spaces."""
-    text = _SPACES.sub(" ", text).strip()
+    text = _SPACES.sub(" ", text).strip(" ")
     text = _ARTICLE.sub(lambda match: match.group(1) + "n ", text)
     return _SENTENCE.sub(lambda match: match.group(1) + match.group(2).upper(), text)
 

@@ -6,67 +6,105 @@ import random
 
 from grammar import Beat, maybe, say
 
-NOUNS = tuple(
-    "airplane anchor ant apron arrow ax bag bagel balloon bandage banner barrel bat bath beak bean bed bee beetle "
-    "bench berry bicycle blackboard blossom board boot bottle bowl branch brick broom brush bubble bucket bug bus "
-    "bush butterfly cabin cage camel camera camp candle cannon canoe captain car card carpet carriage cart castle "
-    "caterpillar ceiling chain chalkboard cherry chest chicken chimney circus clown cloud clover coat coconut comb "
-    "compass corner cow crab cradle crane crayon crown cupboard curtain cushion desk diamond dinosaur dish dragon "
-    "dress dresser duckling eagle ear elephant engine envelope fan fairy feather fence fern finger fire fish flag "
-    "flute fly footprint fork fountain frame gate ghost giant giraffe glass globe glove goose grape grasshopper "
-    "guitar hammer hammock hand harbor hawk helmet hippo hook horn horse hose hotel insect iron island jacket jewel "
-    "jungle kangaroo kettle king kingdom knight knife ladder ladybug lamp lawn leaf lemon letter lighthouse lion "
-    "lizard lobster lock log lollipop machine magnet mailbox map mask mattress medal melon mill monster moon moth "
-    "motor mountain mushroom nail napkin necklace needle nest net newspaper notebook nurse nut oar ocean office "
-    "onion orange ostrich oven owl ox page painting palace pan panda parade parrot path peach peanut pear pen pencil "
-    "penguin pepper phone photo pillow pilot pin pinecone pine pirate pitcher plane planet plant plum pocket pole "
-    "policeman potato present prince princess prize purse quilt rainbow raincoat rat raven rock rocket roof rooster "
-    "root rug sail sailboat salad sandbox sandcastle sandal saw scale scarecrow seagull seal seat seesaw shadow "
-    "shark sheep shelf ship shirt shoe shop shovel sink skate skirt skunk slide slipper snail snake snowball "
-    "snowflake sock sofa soldier spider sponge squash stair stage stamp star statue steeple stool stork stove "
-    "straw street suitcase swan sweater sword tail taxi teapot telescope temple tent throne ticket tiger tire toad "
-    "tomato tooth torch towel tower tractor trail tray treasure triangle truck trumpet trunk tub tulip tunnel "
-    "turkey turnip unicorn vest village violin waffle wall wallet walnut watch waterfall wave web well whale wheel "
-    "whip wing witch wizard wolf worm yacht yard zebra zipper".split()
+OBJECTS = tuple(
+    "anchor apron arrow ax bag balloon bandage banner barrel basket bat bead bell belt blackboard blanket boot "
+    "bottle bowl box bracelet brick broom brush bucket button cage camera candle card cart chain chest clock "
+    "coat coconut coin comb compass cradle crayon crown cup cupboard cushion diamond dish doll dress dresser drum "
+    "envelope fan feather flag flute fork frame glass globe glove guitar hammer hammock hat helmet hook horn hose "
+    "iron jacket jar jewel jug kettle key kite knife ladder lamp lantern letter lock log mailbox map marble mask "
+    "mattress medal mirror mitten nail napkin necklace needle net newspaper notebook oar page painting pan pen "
+    "pencil photo picture pillow pin pinecone pitcher plate postcard pot purse puzzle quilt raincoat ribbon ring "
+    "robot rope rug sail sandal saw scarf seat shell shirt shoe shovel skate sled slipper sock sofa spoon sponge "
+    "stamp stick stone stool suitcase sweater sword table tambourine teacup teapot telescope tent ticket tool torch "
+    "towel toy tray triangle trophy trumpet trunk tub umbrella vase vest violin wagon wallet watch wheel whistle "
+    "ball top zipper".split()
 )
-ADJECTIVES = tuple(
-    "amazing ancient angry awful bald beautiful bent bitter broken bumpy busy charming cheap clean clumsy cold "
-    "colorful cool crooked crowded curly cute damp dangerous dark dear deep delicious different dirty dry dusty "
-    "easy elegant empty enormous famous fancy fast fat fine flat fragile fresh frozen full furry fuzzy gentle giant "
-    "gigantic glowing good grand great greedy grumpy handsome hard heavy hidden hollow huge hungry icy jolly juicy "
-    "large lazy light lonely long loose loud lovely lucky magic mighty modern muddy mysterious narrow neat noisy "
-    "odd ordinary pale perfect plain pleasant poor powerful precious proper proud purple quick rare rich ripe rough "
-    "round royal rusty salty scary sharp silent silly simple sleepy slippery slow smooth sour sparkling square "
-    "sticky stormy strange strong stubborn sweet tall tasty thick thin tired torn tough twisted ugly unusual "
-    "useful valuable warm weak wet wide wild wise wonderful wooden worn young".split()
+OBJECT_LOOKS = tuple(
+    "amazing ancient beautiful big blue bright broken brown charming cheap clean colorful cute dirty dusty elegant "
+    "expensive fancy fine funny golden good green handmade handsome large little lost lovely magic modern new nice "
+    "odd old orange ordinary painted perfect pink plain precious pretty purple red shiny silver simple small "
+    "special strange striped strong tiny unusual used useful valuable white wonderful yellow".split()
+)
+CREATURES = tuple(
+    "ant bat bear beaver bee beetle bird bug butterfly camel cat caterpillar cow crab cricket crow deer dog dolphin "
+    "donkey dove dragonfly duck eagle elephant falcon firefly fish flamingo fly frog giraffe goat goldfish goose "
+    "gorilla grasshopper hamster hawk hedgehog heron hippo horse kangaroo kitten ladybug lamb leopard lion lizard "
+    "llama lobster mole monkey moose moth mouse octopus ostrich otter owl ox panda parrot peacock pelican penguin "
+    "pig pigeon pony puppy rabbit raven robin rooster salamander seagull seal shark sheep skunk snail snake sparrow "
+    "spider squirrel stork swallow swan tiger toad turkey turtle walrus whale wolf woodpecker worm zebra".split()
+)
+CREATURE_LOOKS = tuple(
+    "angry beautiful big black brave brown busy calm careful cheerful clever clumsy curious cute fast fat fluffy "
+    "friendly funny furry gentle gray greedy grumpy happy huge hungry jolly kind large lazy little lively lonely "
+    "loud mighty noisy nosy old patient playful polite proud quick quiet sad shy silent silly sleepy slow small "
+    "smart spotted striped strong stubborn tame tiny tired white wild wise young".split()
+)
+SIGHTS = tuple(
+    "airplane ambulance bakery balcony bicycle bridge bus cabin camp canoe carriage castle cathedral cave chimney "
+    "church circus cottage fence ferry field fire_engine fountain garage garden gate harbor hospital hotel house "
+    "island lighthouse meadow mill mine monument mountain museum nest office orchard palace parade path pier pond "
+    "pool rainbow railway rock rocket sailboat sandcastle scarecrow school seesaw ship shop slide spaceship stable "
+    "stage staircase statue submarine swamp taxi temple theater tower tractor train tree truck tunnel valley "
+    "village volcano wall waterfall well windmill yacht".replace("_", " ").split()
+)
+SIGHT_LOOKS = tuple(
+    "amazing ancient beautiful big bright colorful crowded dark deep empty enormous famous foreign gigantic grand "
+    "gray great hidden high huge large little long lonely lovely mysterious narrow new noisy old peaceful quiet "
+    "round royal small splendid steep strange tall tiny unknown wide wonderful".split()
+)
+PEOPLE = tuple(
+    "actor artist baker captain carpenter clown cook cowboy dancer dentist doctor driver explorer farmer firefighter "
+    "fisherman gardener guard hunter inventor judge juggler king knight lady librarian magician mailman mayor "
+    "merchant musician neighbor nurse painter pilot pirate policeman prince princess queen sailor scientist "
+    "shepherd singer soldier tailor teacher traveler waiter witch wizard woodcutter writer".split()
+)
+PEOPLE_LOOKS = tuple(
+    "angry brave busy careful cheerful clever elegant famous friendly funny generous gentle grumpy happy honest "
+    "hungry jolly kind lonely lucky nervous noble old patient polite poor proud quiet rich serious shy sleepy "
+    "strong tall thankful tired wise worried young".split()
+)
+GROCERIES = tuple(
+    "apple apricot bagel banana bean berry biscuit bun cabbage carrot cherry chestnut coconut cookie cucumber "
+    "cupcake dumpling egg fig grape hazelnut lemon lime mango melon muffin mushroom nut olive onion orange pancake "
+    "peach peanut pear pepper pickle pie pineapple plum potato pretzel pumpkin radish raspberry sandwich sausage "
+    "strawberry tangerine tomato turnip waffle walnut watermelon".split()
+)
+GROCERY_LOOKS = tuple(
+    "big brown cheap cold crunchy delicious fine fresh good green juicy large little perfect ripe round salty small "
+    "soft sour spicy sticky sweet tasty warm wonderful yellow".split()
 )
 DEEDS = tuple(
-    "admired borrowed brushed carried chased cleaned collected copied counted covered decorated delivered described "
-    "discovered drew dropped examined explored fixed followed found hid imagined lifted liked measured mended "
-    "noticed opened packed painted picked polished pulled pushed repaired returned saved sketched sold touched "
-    "traded visited washed watched wiped wrapped".split()
+    "admired borrowed bought brushed carried cleaned collected copied counted decorated described discovered drew "
+    "dropped examined explored fixed forgot found hid imagined lost measured mended missed needed noticed opened "
+    "packed painted picked_up polished remembered repaired saved shared sketched sold touched traded used wanted "
+    "washed watched wrapped".replace("_", " ").split()
 )
 MANNERS = tuple(
-    "bravely calmly carefully cheerfully eagerly easily gently gladly happily kindly loudly neatly nicely nervously "
-    "patiently politely proudly quickly quietly sadly safely secretly seriously silently slowly softly suddenly "
-    "sweetly warmly wisely".split()
+    "bravely calmly carefully cheerfully eagerly gently gladly happily kindly loudly nervously patiently politely "
+    "proudly quickly quietly sadly secretly silently slowly softly sweetly warmly wisely".split()
 )
-BODY = tuple("arm leg foot hand nose ear tail head back knee chin tooth finger toe belly neck".split())
+BODY = tuple("arm leg foot hand nose ear tail head back knee chin finger toe neck shoulder elbow".split())
 LESSONS = tuple(
     "numbers letters colors shapes music history planets animals plants maps weather stories poems spelling "
-    "science dancing cooking gardening manners safety".split()
+    "science dancing cooking gardening manners safety countries oceans machines insects medicine money".split()
 )
+FEELINGS = tuple("happy calm proud brave glad sleepy thankful curious content hopeful excited peaceful".split())
 
+_GROUPS = {
+    "x": (OBJECTS, OBJECT_LOOKS), "y": (OBJECTS, OBJECT_LOOKS), "c": (CREATURES, CREATURE_LOOKS),
+    "b": (SIGHTS, SIGHT_LOOKS), "e": (PEOPLE, PEOPLE_LOOKS), "g": (GROCERIES, GROCERY_LOOKS),
+}
 _ES = ("s", "x", "ch", "sh")
 _IRREGULAR = {
-    "goose": "geese", "ox": "oxen", "tooth": "teeth", "leaf": "leaves", "knife": "knives", "wolf": "wolves",
-    "shelf": "shelves", "sheep": "sheep", "fish": "fish", "policeman": "policemen", "tomato": "tomatoes",
-    "potato": "potatoes", "volcano": "volcanoes", "scarf": "scarves",
+    "goose": "geese", "ox": "oxen", "mouse": "mice", "knife": "knives", "wolf": "wolves", "sheep": "sheep",
+    "fish": "fish", "goldfish": "goldfish", "deer": "deer", "moose": "moose", "tomato": "tomatoes", "potato": "potatoes",
+    "mango": "mangoes", "scarf": "scarves", "policeman": "policemen", "fisherman": "fishermen", "mailman": "mailmen",
+    "volcano": "volcanoes",
 }
 
 
 def plural(noun: str) -> str:
-    """The plural of a noun of `NOUNS`."""
+    """The plural of a noun of this page."""
     if noun in _IRREGULAR:
         return _IRREGULAR[noun]
     if noun.endswith(_ES):
@@ -77,70 +115,79 @@ def plural(noun: str) -> str:
 
 
 def draw_lexicon(rng: random.Random) -> dict[str, str]:
-    """Slots x, y, z (a noun with an adjective, without article), their plurals, deeds and manners."""
-    nouns = rng.sample(NOUNS, 3)
-    adjectives = rng.sample(ADJECTIVES, 4)
-    slots = {slot: f"{a} {n}" for slot, a, n in zip("xyz", adjectives, nouns, strict=False)}
-    slots |= {f"{slot}noun": noun for slot, noun in zip("xyz", nouns, strict=True)}
-    slots |= {f"{slot}s": plural(noun) for slot, noun in zip("xyz", nouns, strict=True)}
+    """For each letter of `_GROUPS`: {x} noun with an adjective (no article), {xnoun}, {xs} plural, {xadj} another adjective."""
+    slots: dict[str, str] = {}
+    used: set[str] = set()
+    for letter, (nouns, looks) in _GROUPS.items():
+        noun = rng.choice([n for n in nouns if n not in used])
+        used.add(noun)
+        look, other = rng.sample(looks, 2)
+        slots |= {letter: f"{look} {noun}", f"{letter}noun": noun, f"{letter}s": plural(noun), f"{letter}adj": other}
     return slots | {
-        "adj": adjectives[3], "deed": rng.choice(DEEDS), "manner": rng.choice(MANNERS),
-        "body": rng.choice(BODY), "lesson": rng.choice(LESSONS),
+        "deed": rng.choice(DEEDS), "manner": rng.choice(MANNERS), "body": rng.choice(BODY),
+        "lesson": rng.choice(LESSONS), "feeling": rng.choice(FEELINGS),
     }
 
 
 SIGHT: Beat = Beat(
     (
-        "On the way, {h.he} saw a {x}[| and a {y}].",
-        "Not far away was a {x}[, and next to it was a {y}|].",
-        "That {time}, {h.name} {deed} a {x}.",
-        "{h.name} {manner} {deed} a {x}.",
-        "There were {n} {xs} {p.at}, and one was very {adj}.",
-        "{f.name} had a {x} and {n} {ys}.",
-        "\"Look at that {x}!\" {f.name} said. \"It is so {adj}.\"",
-        "[Once|Before that], {h.name} had {deed} a {xnoun}, but never a {y}.",
-        "In a corner stood a {x}.",
-        "{h.name} had a picture of a {x} on {h.his} wall.",
-        "A {small} with a {x} went by. How {adj} it was!",
-        "{h.name} [dreamed|thought] of a {x} and many {ys}.",
-        "{h.he} wore a coat with {xs} on it.",
+        "That {time}, {h.he} had seen a {x}[ and a {y}| next to a {b}|].",
+        "Not far away was a {b}[, and in front of it stood a {e}|].",
+        "The day before, {h.name} {deed} a {x}.",
+        "There were {n} {cs} near the {b}, and one was very {cadj}.",
+        "{h.name} had a {x} and {n} {ys}.",
+        "\"Did you see the {c}?\" {h.name} had asked a {e}. \"It was so {cadj}!\"",
+        "In {h.his} room stood a {x}[, and beside it was a {y}|].",
+        "{h.name} had a picture of a {c} on {h.his} wall.",
+        "A {e} with a {x} [went by|waved at {h.him}|stood near the {b}].",
+        "A {c} [sat|slept|was resting] near the {b}.",
+        "{h.name} [dreamed|thought] of a {b} and many {cs}.",
+        "{h.he} had a {g} in {h.his} bag[ and a {x} in {h.his} hand|].",
+        "{h.his} favorite animal was the {cnoun}.",
+        "{h.his} neighbor was a {e}, who had a {c}.",
     ),
     0.4,
 )
 
 NOTES: tuple[Beat, ...] = (
     say(
-        "A {xnoun} is [{adj}|very {adj}|not always {adj}]. [A {ynoun} is different.|Everyone knows that.|But this one was not.]",
-        "The {x} [stood|was] {p.at}. It was very {adj}.",
-        "The {xnoun} was {adj}, and the {ynoun} was [even more so|not].",
-        "I {deed} a {x} {p.at}. [It was {adj}.|Then I {deed} a {y}.|]",
-        "We {deed} the {x} [on {weekday}|together|last {season}].",
-        "There is a {x} {p.at}. [Have you seen it?|It looks {adj}.|It has been there for {n} years.]",
-        "There was once a {x}. It stood {p.at}, and nobody knew why.",
-        "What is a {xnoun}? {h.name} asked everyone, but nobody could say it well.",
-        "My {xnoun} is {adj}. [Is your {xnoun} {adj}, too?|{f.call} has a {y}.]",
-        "Today we learned about {lesson}. {o.name} told us about {xs} and {ys}.",
-        "This is the {x} of {h.name}. It is {adj}.",
-        "It was the most {adj} {xnoun} that {h.name} had ever seen.",
-        "Some {xs} are {adj}, and some are not. {h.name} had {n} of them.",
-        "The [king|queen|captain|teacher|{job}|old woman|old man] {manner} {deed} the {x}.",
-        "An old man had a {x}, a {y}, and a {z}.",
-        "\"A {xnoun}!\" shouted {f.name}. \"And it is {adj}!\"",
+        "A {cnoun} can be {cadj}. [A {enoun} can be {eadj}, too.|Everyone knows that.|But this one was not.]",
+        "The {x} [stood|was] {p.at}. It looked very {xadj}.",
+        "The {cnoun} was {cadj}, and the {enoun} was {eadj}.",
+        "I {deed} a {x} {p.at}. [It was {xadj}.|I gave it to a {e}.|]",
+        "We saw a {b} [on {weekday}|last {season}|far away]. [It was {badj}.|A {c} was there, too.|]",
+        "There is a {b} {p.at}. [Have you seen it?|It looks {badj}.|It has been there for {n} years.]",
+        "There was once a {e} who had a {c}. [They lived near a {b}.|Nobody knew why.]",
+        "What is a {xnoun}? {h.name} asked everyone, even the {e}.",
+        "My {xnoun} is {xadj}. [Is your {xnoun} {xadj}, too?|{f.call} has a {y}.]",
+        "Today we learned about {lesson}. {o.call} told us about {cs} and {bs}.",
+        "This is the {x} of {h.name}. It is {xadj}.",
+        "It was the most {xadj} {xnoun} that {h.name} had ever seen.",
+        "Some {cs} are {cadj}, and some are not. {h.name} knew {n} of them.",
+        "The {enoun} {manner} {deed} the {x}.",
+        "The {e} had a {x}, a {y}, and a {g}.",
+        "\"A {c}!\" shouted {f.name}. \"And it looks so {cadj}!\"",
+        "The {c} [lived|slept|was hiding] near a {b}.",
+        "The {g} [lay|was] on the table. It smelled good.",
+        "I am a {e}. I have a {x} and a {c}.",
+        "The {e} [walked|came] {p.to} with a {c}.",
     ),
     say(
-        "One {time}, {h.name} {deed} it {manner}. \"[What a {adj} day|This is for {o.call}|It is mine now],\" {h.he} said.",
-        "{h.name} came by and {manner} asked, \"Is this your {xnoun}?\" \"Yes,\" said {f.name}. \"I {deed} it {p.at}.\"",
-        "Then a {small} came and sat down on the {xnoun}. Everyone laughed.",
+        "One {time}, {h.name} came with a {y}. \"[What a day|This is for {o.call}|It is mine now],\" {h.he} said.",
+        "{h.name} came by and {manner} asked, \"Is this your {ynoun}?\" \"Yes,\" said {f.name}. \"I {deed} it {p.at}.\"",
+        "Then a {small} came and sat down on a {xnoun}. Everyone laughed.",
         "{h.name} hurt {h.his} {body}, but {f.name} helped {h.him} {manner}.",
-        "{h.name} wanted to have one, too. {h.he} went {p.to} with {f.name} and found a {y}.",
-        "Next to it was a {y}. {h.name} {deed} it {manner} and gave it to {f.name}.",
+        "{h.name} wanted to see it, too. {h.he} went {p.to} with {f.name} and found a {y}.",
+        "{h.name} {deed} a {y} and {manner} gave it to {f.name}.",
+        "\"Where does it come from?\" asked {h.name}. \"From the {b},\" said {f.name}.",
     ),
     say(
-        "In the {time}, they all [went|walked] home with the {xnoun}. It was {weekday}.",
+        "Later, they all [went|walked] home past the {b}. It was {weekday}.",
         "\"I like it,\" said {f.name}, and {f.he} {manner} gave {h.name} {food}.",
-        "And that is all there is to say about the {x}.",
-        "After that, there were {n} {ys} and a {z} {p2.at}, too.",
-        "It was a {w} {time}, and {h.name} felt [happy|calm|proud|brave|glad|sleepy|thankful|curious].",
+        "And that is all there is to say about the {b}.",
+        "After that, there were {n} {ys} and a {c} {p2.at}, too.",
+        "It was a {w} {time}, and {h.name} felt {feeling}.",
+        "They shared a {g}, and {h.name} felt {feeling}.",
     ),
-    maybe("\"Let us do that again,\" said {h.name}.", "It was a {adj} day.", "Nobody ever {deed} it again."),
+    maybe("\"Let us do that again,\" said {h.name}.", "It was a good day.", "They told nobody but the {e}."),
 )

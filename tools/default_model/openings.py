@@ -39,7 +39,6 @@ HERO = say(
 )
 
 COLOR = maybe(
-    "[Outside, |]{wclause}.",
     "{wsent}",
     "{h.name} felt [happy|calm|cheerful|full of joy|ready for the day].",
     "{h.he} had eaten {food} [for breakfast|for lunch|that morning], and {h.he} felt strong.",

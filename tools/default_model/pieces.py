@@ -7,12 +7,12 @@ from grammar import Beat, maybe, say
 ME: tuple[Beat, ...] = (
     say(
         "[Hello|Hi|Hello there|Good morning|Hey]! My name is {h.call}, and I am {age} years old.",
-        "[Hello|Hi], I am {h.call}. [How are you|What is your name|Nice to meet you]? I am {age} years old.",
+        "[Hello|Hi], I am {h.call}. [How are you?|What is your name?|Nice to meet you!] I am {age} years old.",
         "My name is {h.call}. I am {age} years old[| and I like {food}].",
-        "I am {h.call}. [Today|This {time}|Now] I am {p.at}.",
+        "I am {h.call}. [Today|Right now|Now] I am {p.at}.",
         "I have {t.a}. {o.call} gave it to me [last {season}|on my birthday|when I was {age}].",
         "I [like|love|want] to {skill}. [It is not easy.|It makes me happy.|My friend {f.call} likes it, too.]",
-        "I [was|am] very {trait} [today|this {time}|when I play with {f.call}].",
+        "I [am|try to be] very {trait} [today|at school|when I play with {f.call}].",
     ),
     say(
         "I live in a [small|big|blue|white] house [near|by] the {near} with my [mother|father|grandmother] and my [little|big] [brother|sister].",
@@ -51,7 +51,7 @@ SCENE: tuple[Beat, ...] = (
         "Everyone comes out to look. {f.name} is there, and {h.name}, too.",
     ),
     say(
-        "There are {n} [ducks|boats|flowers|clouds|apples|children] {p.at}, and one of them is {color}.",
+        "There are {n} [ducks|boats|flowers|balloons|apples|birds] {p.at}, and one of them is {color}.",
         "{h.name} has {t.a}. {h.he} gives it to {f.name}, and they play together.",
         "\"Shall we go {p.to}?\" asks {f.name}. \"Yes, let us go,\" says {h.name}.",
         "It smells of [flowers|bread|rain|the sea|apples].",
@@ -99,13 +99,13 @@ LIST: tuple[Beat, ...] = (
         "Things to buy at the market:\n- {food}\n- {food2}\n- {t.a}\n- {q.a}\n",
         "How to {skill}:\n1. Take a deep breath.\n2. Start slowly.\n3. Try again.\n4. Have fun with {f.call}.\n",
         "One, two, three, four, five. {h.name} can count to ten. Six, seven, eight, nine, ten!",
-        "One {color} {q.noun}, two {small}s, three [apples|eggs|pears]: {h.name} counted everything {p.at}.",
+        "One {color} {q.noun}, two {smalls}, three [apples|eggs|pears]: {h.name} counted everything {p.at}.",
         "{h.name} had {n} coins. {h.he} gave one coin to {f.name} for {t.a}.",
         "Dear {o.call},\nI am {p.at}. {wnow_cap}. I have {t.a} and I eat {food} every day. I miss you!\nLove,\n{h.call}\n",
         "Dear {f.call},\nhow are you? I am well. Do you still have {t.the}? Please come and visit me in {season}.\nYour friend,\n{h.call}\n",
     ),
     say(
-        "{h.name} read it again and [smiled|nodded]. Then {h.he} [put on a coat|took a bag] and went {p.to}.",
+        "{h.name} [smiled|nodded|was ready]. Then {h.he} [put on a coat|took a bag] and went {p.to}.",
         "{f.name} looked at it. \"That is a lot!\" said {f.name}. \"We can do it together,\" said {h.name}.",
         "It was a {w} {time}, and there was a lot to do.",
     ),

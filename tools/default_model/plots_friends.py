@@ -95,7 +95,7 @@ QUARREL: tuple[Beat, ...] = (
     ),
     maybe(
         "\"A kind word can fix a lot,\" said {o.name}.",
-        "Then {wclause}, and {h.name} thought of {f.name}, who was alone, too.",
+        "It was quiet outside. {h.name} thought of {f.name}, who was alone, too.",
     ),
     say(
         "So {h.he} went to find {f.name}. \"I am sorry,\" said {h.name}. \"I am sorry, too,\" said {f.name}.",

@@ -12,7 +12,7 @@ RESCUE: tuple[Beat, ...] = (
     ),
     say(
         "The little {small} was [stuck under a branch|caught in a net|hurt and could not walk|lost and far from home].",
-        "The leg of the {small} was hurt. It [shook with cold|looked at {h.him} with big eyes].",
+        "The little {small} had hurt its leg. It [shook with cold|looked at {h.him} with big eyes].",
     ),
     say(
         "\"Don't be afraid, little {small},\" said {h.name}. \"I will help you.\"",
@@ -117,7 +117,7 @@ GOT_LOST: tuple[Beat, ...] = (
 
 STORM: tuple[Beat, ...] = (
     say(
-        "{h.name} and {f.name} were [playing|swimming|picking berries] {p.at}. They did not see the dark clouds.",
+        "{h.name} and {f.name} were [playing|running about|talking and laughing] {p.at}. They did not see the dark clouds.",
         "{h.name} wanted to go out and play, but the sky was dark. \"Wait until the storm is over,\" said {o.name}.",
     ),
     say(

@@ -232,7 +232,7 @@ GIFT: tuple[Beat, ...] = (
         "\"You made this for me?\" asked {o.name}. \"I will keep it forever.\"",
     ),
     maybe(
-        "They ate {food} and sang [a song|songs] together.",
+        "They ate {food2} and sang [a song|songs] together.",
         "{h.name} learned that a gift from the heart is the best gift.",
     ),
 )

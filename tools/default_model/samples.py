@@ -66,6 +66,7 @@ def main() -> None:
     parser.add_argument("--temperature", type=float, default=0.7)
     parser.add_argument("--prompt", action="append", help="instead of the card's ten prompts")
     options = parser.parse_args()
+    torch.set_num_threads(1)
     tokenizer = Tokenizer.from_file(str(options.folder / "tokenizer.json"))
     model = load_folder(options.folder)
     for seed, prompt in enumerate(options.prompt or PROMPTS):

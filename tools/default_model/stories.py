@@ -40,7 +40,7 @@ def draw_slots(
     rng: random.Random, category: str, hero: cast.Character, friend: cast.Character
 ) -> dict[str, object]:
     """Everything that a template may name, drawn once so that it stays the same through a story."""
-    weather, clause, sentence = rng.choice(words.WEATHER)
+    weather, clause, sentence, seasons = rng.choice(words.WEATHER)
     thing = cast.thing(rng, category)
     other = cast.thing(rng, "toy")
     while other.noun == thing.noun:
@@ -61,10 +61,10 @@ def draw_slots(
         "food": food, "food2": food2, "trait": trait, "trait2": trait2, "home": home,
         "home_cap": home[0].upper() + home[1:].replace("his ", "my ").replace("her ", "my "),
         "w": weather, "wclause": clause, "wsent": sentence, "wnow": now, "wnow_cap": now[0].upper() + now[1:],
-        "time": rng.choice(words.TIMES), "season": rng.choice(words.SEASONS), "meal": rng.choice(("lunch", "school")),
+        "time": rng.choice(words.TIMES), "season": rng.choice(seasons), "meal": rng.choice(("lunch", "school")),
         "weekday": rng.choice(words.WEEKDAYS), "n": rng.choice(words.NUMBERS), "age": rng.choice(words.AGES),
         "skill": rng.choice(words.SKILLS), "fear": rng.choice(words.FEARS), "job": rng.choice(words.JOBS),
-        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR), "small": small, "pet": pet,
+        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR), "small": small, "smalls": lexicon.plural(small), "pet": pet,
         "wild": rng.choice(("forest", "woods", "tall grass", "night", "field")),
     } | lexicon.draw_lexicon(rng)
 
@@ -91,8 +91,7 @@ def _tale(rng: random.Random) -> str:
         head = (*head, openings.FRIEND)
     if rng.random() < 0.02:
         head = (*head, fox.READING)
-    middle = rng.randrange(1 + len(beats) // 2)
-    parts = tell((*head, *beats[:middle], lexicon.SIGHT, *beats[middle:]), rng, slots)
+    parts = tell((*head, lexicon.SIGHT, *beats), rng, slots)
     if rng.random() < 0.7:
         parts += tell((openings.HOME,), rng, slots)
     return _join(parts, rng)

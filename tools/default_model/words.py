@@ -57,7 +57,7 @@ FEARS = (
 FOODS = (
     "an apple", "a sandwich", "some berries", "a cookie", "warm bread", "some soup", "a carrot",
     "some nuts", "a piece of cake", "some cheese", "a slice of pie", "a bowl of rice", "some honey",
-    "a pear", "a pancake", "some grapes", "a banana", "some milk", "hot cocoa", "a plum",
+    "a pear", "a pancake", "some grapes", "a banana", "some bread and butter", "a bun", "a plum",
 )
 CHILD_PLACES = (
     ("park", "in"), ("garden", "in"), ("beach", "at"), ("farm", "on"), ("market", "at"), ("school", "at"),
@@ -84,19 +84,18 @@ WILD_HOMES = (
 )
 NEAR = tuple("park lake school church mill beach station market".split())
 WEATHER = (
-    ("sunny", "the sun was shining", "The sun felt warm."),
-    ("rainy", "it was raining", "Rain fell on the roof."),
-    ("windy", "the wind was blowing", "The leaves danced in the wind."),
-    ("snowy", "it was snowing", "Snow covered the ground."),
-    ("cloudy", "the sky was gray", "Big clouds filled the sky."),
-    ("cold", "the air was cold", "The air was cold and clear."),
-    ("warm", "the air was warm", "A warm wind was blowing."),
-    ("foggy", "the fog was thick", "The fog was thick and white."),
-    ("bright", "the sky was blue", "There was not a cloud in the sky."),
-    ("quiet", "everything was still", "Everything was quiet."),
+    ("sunny", "the sun was shining", "It was nice and warm outside.", ("spring", "summer")),
+    ("rainy", "it was raining", "Drops ran down the windows.", ("spring", "summer", "autumn")),
+    ("windy", "the wind was blowing", "The leaves danced.", ("spring", "summer", "autumn")),
+    ("snowy", "it was snowing", "Everything was white.", ("winter",)),
+    ("cloudy", "the sky was gray", "Big clouds rolled along.", ("spring", "autumn", "winter")),
+    ("cold", "the air was cold", "The ground was hard.", ("autumn", "winter")),
+    ("warm", "the air was warm", "A soft wind came from the south.", ("spring", "summer")),
+    ("foggy", "the fog was thick", "One could not see far.", ("autumn", "winter")),
+    ("bright", "the sky was blue", "There was not a cloud to be seen.", ("spring", "summer", "autumn")),
+    ("quiet", "everything was still", "Not a sound could be heard.", ("spring", "summer", "autumn", "winter")),
 )
 TIMES = tuple("morning day afternoon evening".split())
-SEASONS = tuple("spring summer autumn winter".split())
 WEEKDAYS = tuple("Monday Tuesday Wednesday Thursday Friday Saturday Sunday".split())
 NUMBERS = tuple("two three four five six seven eight nine ten".split())
 AGES = tuple("four five six seven eight nine".split())
