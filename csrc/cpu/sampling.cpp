@@ -1,0 +1,109 @@
+// The sampler's arithmetic once per row. Compiled for the plain machine, so that no width fuses any of it.
+#include "cpu/sampling.h"
+
+#include <bit>
+#include <cfloat>
+#include <limits>
+
+namespace genlib {
+
+size_t sample_scratch_bytes(int vocabulary) {
+  const size_t tiles = (static_cast<size_t>(vocabulary) + kSampleTile - 1) / kSampleTile;
+  const size_t lists = 3 * (static_cast<size_t>(vocabulary) + 80) * sizeof(float);
+  const size_t sums = (tiles + 16) * (2 * sizeof(uint64_t) + 2 * sizeof(float));
+  return lists + sums;
+}
+
+namespace sampling {
+namespace {
+
+constexpr float kRound = 12582912.0f;  // 1.5 * 2^23
+constexpr uint32_t kRoundBits = 0x4B400000;
+constexpr double kPeakMass = 0x16A09E80000;
+
+// ln q for normal q >= 1; see natural_log in the reference.
+double natural_log(double q) {
+  const uint64_t bits = std::bit_cast<uint64_t>(q);
+  int e = static_cast<int>(bits >> 52) - 1022;
+  double m = std::bit_cast<double>((bits & 0x000FFFFFFFFFFFFF) | 0x3FE0000000000000);
+  if (m < 0.7071067811865476) {
+    m = m * 2;
+    e = e - 1;
+  }
+  const double s = (m - 1) / (m + 1);
+  const double square = s * s;
+  double series = 1.0 / 19;
+  for (int k = 17; k >= 3; k -= 2) series = series * square + 1.0 / k;
+  const double twice = 2 * s;
+  return e * 0.6931471805599453 + (twice * (square * series) + twice);
+}
+
+}  // namespace
+
+Power power(float y) {
+  const float t = y + kRound;
+  const float n = t - kRound;
+  const float f = y - n;
+  constexpr uint32_t kBits[] = {0x3AF302D6, 0x3C6042E7, 0x3DA0C79C, 0x3EADF032, 0x3F7AF227, 0x3FB504F4};
+  float p = std::bit_cast<float>(kBits[0]);
+  for (int i = 1; i < 6; ++i) p = p * f + std::bit_cast<float>(kBits[i]);
+  return {p, static_cast<int32_t>(std::bit_cast<uint32_t>(t) - kRoundBits)};
+}
+
+uint64_t mass(float y) {
+  const Power at = power(y);
+  const uint32_t k = 0u - static_cast<uint32_t>(at.n);
+  return (uint64_t{std::bit_cast<uint32_t>(at.p) & 0x00FFFFFF} << 17) >> (k < 63 ? k : 63);
+}
+
+uint64_t top_p_target(uint32_t top_p, uint64_t total) {
+  const unsigned __int128 product = static_cast<unsigned __int128>(total) * top_p;
+  const uint64_t target = static_cast<uint64_t>((product + 0xFFFFFFFF) >> 32);
+  return target > 0 ? target : 1;
+}
+
+float probability(float y, uint64_t total) {
+  if (!(y >= -160)) return 0;
+  const Power at = power(y);
+  const double scaled = std::bit_cast<double>(static_cast<uint64_t>(1023 + at.n) << 52);
+  return static_cast<float>(at.p * scaled * 0x1p40 / static_cast<double>(total));
+}
+
+float logprob(float value, float peak, uint64_t total) {
+  if (!(value > -std::numeric_limits<float>::infinity())) return -std::numeric_limits<float>::infinity();
+  const double distance = static_cast<double>(value) - static_cast<double>(peak);
+  return static_cast<float>(distance - natural_log(static_cast<double>(total) / kPeakMass));
+}
+
+int32_t order_key(float x) {
+  const int32_t bits = std::bit_cast<int32_t>(x);
+  return bits >= 0 ? bits : bits ^ 0x7FFFFFFF;
+}
+
+float from_order_key(int32_t key) { return std::bit_cast<float>(key >= 0 ? key : key ^ 0x7FFFFFFF); }
+
+float min_p_floor(float min_p, float peak, float scale) {
+  int64_t low = order_key(-FLT_MAX), high = order_key(peak);
+  while (low < high) {
+    const int64_t middle = low + (high - low) / 2;
+    const float y = (from_order_key(static_cast<int32_t>(middle)) - peak) * scale;
+    if (y >= min_p) {
+      high = middle;
+    } else {
+      low = middle + 1;
+    }
+  }
+  return from_order_key(static_cast<int32_t>(high));
+}
+
+void write_failure(const SampleArgs& args, int row, Status status) {
+  args.token[row] = -1;
+  args.probability[row] = 0;
+  args.logprob[row] = -std::numeric_limits<float>::infinity();
+  args.sampling_probability[row] = 0;
+  args.num_kept[row] = 0;
+  args.status[row] = status;
+}
+
+}  // namespace sampling
+}  // namespace genlib

@@ -1,0 +1,153 @@
+// One row of the sampler and its passes over the vocabulary, a tile at a time.
+//
+// A tile's figures depend on the tile alone and totals are exact sums of them, so tiles may be taken in any
+// order.
+#pragma once
+
+namespace genlib::GENLIB_WIDTH {
+
+// Tokens in the order of their values: all above `value`, and of those that equal it the first `ties` by id.
+struct Boundary {
+  float value;
+  int ties;
+};
+inline constexpr int kAllTies = 0x40000000;
+inline constexpr float kLowest = -__FLT_MAX__;  // all finite tokens are at or above it
+
+// The row cut in three: at or above `high` (upper), from `low` up to it (listed), and the rest.
+struct Split {
+  float low, high;
+  uint64_t upper_mass, listed_mass;
+  int upper_count, listed_count;
+};
+
+struct Row {
+  const float* values;  // [V] processed logits
+  int vocabulary;
+  int num_tiles;
+  int num_finite;
+  Against against;
+  float* tile_peak;      // [tiles] the largest value
+  uint64_t* tile_upper;  // [tiles] mass at or above split.high
+  uint64_t* tile_kept;   // [tiles] mass of what may be drawn
+  int* tile_start;       // [tiles + 1] of the tile's share of `listed`
+  float* listed;         // [V] the listed values, in the order of ids
+  float* work;           // [V]
+  float* processed;      // [V] room for values that are not the model's own
+  Split split;
+  bool is_split;
+};
+
+GENLIB_INLINE int tile_end(const Row& row, int tile) {
+  const int end = (tile + 1) * kSampleTile;
+  return end < row.vocabulary ? end : row.vocabulary;
+}
+
+// Rows of one thread share the scratch, one after another.
+static Row lay_out(void* scratch, int vocabulary) {
+  const int tiles = (vocabulary + kSampleTile - 1) / kSampleTile;
+  Row row = {};
+  row.vocabulary = vocabulary;
+  row.num_tiles = tiles;
+  row.tile_upper = static_cast<uint64_t*>(scratch);
+  row.tile_kept = row.tile_upper + tiles;
+  row.tile_peak = reinterpret_cast<float*>(row.tile_kept + tiles);
+  row.tile_start = reinterpret_cast<int*>(row.tile_peak + tiles);
+  row.listed = reinterpret_cast<float*>(row.tile_start + tiles + 1);
+  row.work = row.listed + vocabulary + kLanes;
+  row.processed = row.work + vocabulary + kLanes;
+  return row;
+}
+
+// The largest value, of each tile and of all; −inf if there is none. Counts the finite ones.
+static float find_peak(Row* row) {
+  const u32x16 one = fill(1u);
+  const f32x16 lowest = fill(-__builtin_inff());
+  u32x16 finite = {};
+  float peak = -__builtin_inff();
+  for (int t = 0; t < row->num_tiles; ++t) {
+    f32x16 high[2] = {lowest, lowest};
+    int i = t * kSampleTile;
+    const int end = tile_end(*row, t);
+    for (; i + 2 * kLanes <= end; i += 2 * kLanes)
+      for (int j = 0; j < 2; ++j) {
+        const f32x16 x = load(row->values + i + j * kLanes);
+        high[j] = max(x, high[j]);
+        finite = finite + only(at_least(x, kLowest), one);
+      }
+    for (; i < end; i += kLanes) {
+      const f32x16 x = load_values(row->values + i, end - i);
+      high[0] = max(x, high[0]);
+      finite = finite + only(at_least(x, kLowest), one);
+    }
+    row->tile_peak[t] = max_of(max(high[0], high[1]));
+    peak = row->tile_peak[t] > peak ? row->tile_peak[t] : peak;
+  }
+  uint32_t counts[kLanes];
+  store(counts, finite);
+  row->num_finite = 0;
+  for (const uint32_t n : counts) row->num_finite += static_cast<int>(n);
+  return peak;
+}
+
+// The mass of each tile into tile_kept. Gives their sum.
+static uint64_t sum_masses(const Row& row, const float* values, const Against& against) {
+  uint64_t total = 0;
+  for (int t = 0; t < row.num_tiles; ++t) {
+    u64x16 in_tile = {};
+    const int end = tile_end(row, t);
+    for (int i = t * kSampleTile; i < end; i += kLanes)
+      in_tile = in_tile + masses(powers(load_values(values + i, end - i), against));
+    row.tile_kept[t] = sum(in_tile);
+    total += row.tile_kept[t];
+  }
+  return total;
+}
+
+template <bool kHasUpper>
+static void split_tile(Row* row, int tile) {
+  Split& s = row->split;
+  const int end = tile_end(*row, tile);
+  u64x16 upper = {};
+  for (int i = tile * kSampleTile; i < end; i += kLanes) {
+    const f32x16 x = load_values(row->values + i, end - i);
+    Choice chosen = at_least(x, s.low);
+    if (kHasUpper) {
+      const Choice in_upper = at_least(x, s.high);
+      const Powers at = powers(x, row->against);
+      upper = upper + masses({only(in_upper, at.significand), at.shift});
+      s.upper_count += __builtin_popcount(bits_of(in_upper));
+      chosen = without(chosen, in_upper);
+    }
+    s.listed_count += compress(row->listed + s.listed_count, chosen, x);
+  }
+  row->tile_upper[tile] = kHasUpper ? sum(upper) : 0;
+}
+
+static uint64_t sum_list(const float* values, int n, const Against& against) {
+  u64x16 all = {};
+  for (int i = 0; i < n; i += kLanes) all = all + masses(powers(load_values(values + i, n - i), against));
+  return sum(all);
+}
+
+// Cuts the row at low ≤ high. high = +inf: there is no upper part.
+static void split_row(Row* row, float low, float high) {
+  row->split = {
+      .low = low, .high = high, .upper_mass = 0, .listed_mass = 0, .upper_count = 0, .listed_count = 0};
+  for (int t = 0; t < row->num_tiles; ++t) {
+    row->tile_start[t] = row->split.listed_count;
+    row->tile_upper[t] = 0;
+    if (!(row->tile_peak[t] >= low)) continue;
+    if (row->tile_peak[t] >= high) {
+      split_tile<true>(row, t);
+      row->split.upper_mass += row->tile_upper[t];
+    } else {
+      split_tile<false>(row, t);
+    }
+  }
+  row->tile_start[row->num_tiles] = row->split.listed_count;
+  row->split.listed_mass = sum_list(row->listed, row->split.listed_count, row->against);
+  row->is_split = true;
+}
+
+}  // namespace genlib::GENLIB_WIDTH

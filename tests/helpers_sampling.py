@@ -1,0 +1,147 @@
+"""Rows, parameters and runs for the sampler's tests."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genlib import _native
+from genlib.ops import reference_sampling as reference
+from genlib.ops.base import Drawn, RowParams
+
+WIDTHS = ("avx512", "avx2", "baseline")
+NEXT_TO_ONE = 1 - 1e-7
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One row's parameters in the user's units. allowed: token ids, None for all."""
+
+    temperature: float = 1.0
+    top_k: int = 0
+    top_p: float = 1.0
+    min_p: float = 0.0
+    seed: int = 0
+    stream: int = 0
+    position: int = 0
+    forced: int = -1
+    allowed: tuple[int, ...] | None = None
+
+
+def params_of(cases: list[Case], vocabulary: int) -> RowParams:
+    """The rows' parameters as the sampler takes them."""
+    masked = [case for case in cases if case.allowed is not None]
+    masks = np.zeros((len(masked), (vocabulary + 31) // 32), np.uint32)
+    for words, case in zip(masks, masked, strict=True):
+        for token in case.allowed or ():
+            words[token // 32] |= np.uint32(1 << token % 32)
+    numbers = iter(range(len(masked)))
+    return RowParams(
+        scale=np.array([reference.row_scale(c.temperature) for c in cases], np.float32),
+        top_k=np.array([c.top_k for c in cases], np.int32),
+        top_p=np.array([reference.row_top_p(c.top_p) for c in cases], np.uint32),
+        min_p=np.array([reference.row_min_p(c.min_p) for c in cases], np.float32),
+        seed=np.array([c.seed for c in cases], np.uint64),
+        stream=np.array([c.stream for c in cases], np.uint64),
+        position=np.array([c.position for c in cases], np.int64),
+        mask=np.array([-1 if c.allowed is None else next(numbers) for c in cases], np.int32),
+        forced=np.array([c.forced for c in cases], np.int32),
+        masks=masks,
+    )
+
+
+def new_drawn(rows: int) -> Drawn:
+    """Outputs full of what no sampler writes."""
+    return Drawn(
+        token=np.full(rows, -99, np.int32),
+        probability=np.full(rows, np.nan, np.float32),
+        logprob=np.full(rows, np.nan, np.float32),
+        sampling_probability=np.full(rows, np.nan, np.float32),
+        num_kept=np.full(rows, -99, np.int32),
+        status=np.full(rows, -99, np.int32),
+    )
+
+
+def widths() -> list[str]:
+    """The vector widths that this machine has, widest first."""
+    return [width for width in WIDTHS if _has(width)]
+
+
+def _has(width: str) -> bool:
+    try:
+        run(width, np.zeros((0, 2), np.float32), params_of([], 2))
+    except ValueError as error:
+        if "this machine has" not in str(error):
+            raise
+        return False
+    return True
+
+
+def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None, threads: int = 1) -> Drawn:
+    """The C++ sampler, or numpy's for the width "reference"."""
+    rows = len(logits) if num_draws is None else num_draws
+    out = new_drawn(len(logits))
+    if width == "reference":
+        reference.sample(logits, params, rows, out)
+    else:
+        _native.sample_rows(width, logits, params, np.array([rows], np.int32), out, threads)
+    return out
+
+
+def assert_same(got: Drawn, expected: Drawn, about: str) -> None:
+    """Every field, bit for bit."""
+    for field in dataclasses.fields(Drawn):
+        a, b = getattr(got, field.name), getattr(expected, field.name)
+        different = np.flatnonzero(a.view(np.uint32) != b.view(np.uint32))
+        assert len(different) == 0, (
+            f"{about}: {field.name} of rows {different[:5]}: {a[different[:5]]} ≠ {b[different[:5]]}"
+        )
+
+
+def check(logits: Any, cases: list[Case], threads: int = 1) -> Drawn:
+    """All widths against the reference; gives what it has."""
+    params = params_of(cases, logits.shape[1])
+    expected = run("reference", logits, params)
+    for width in widths():
+        assert_same(run(width, logits, params, threads=threads), expected, width)
+    return expected
+
+
+def adversarial_rows(vocabulary: int, rng: np.random.Generator) -> dict[str, Any]:
+    """Rows [V] that break samplers."""
+    V = vocabulary
+    noise = rng.standard_normal(V).astype(np.float32)
+    one = np.full(V, -np.inf, np.float32)
+    one[V // 2] = -3.5
+    peaked = noise.copy()
+    peaked[V // 3] += 50
+    zipf = (-1.3 * np.log(np.arange(1, V + 1))).astype(np.float32)
+    rows = {
+        "flat": noise * np.float32(1e-3),
+        "normal": noise,
+        "wide": noise * 3,
+        "very wide": noise * 40,
+        "coarse": np.round(noise * 2) / 2,
+        "two values": (noise > 0.5).astype(np.float32),
+        "all equal": np.full(V, 1.25, np.float32),
+        "all zero, both signs": np.where(noise > 0, np.float32(0), np.float32(-0.0)),
+        "one finite": one,
+        "peaked": peaked,
+        "sorted": np.sort(noise * 2)[::-1].copy(),
+        "zipf": zipf,
+        "zipf shuffled": rng.permutation(zipf),
+        "denormal": (noise * np.float32(1e-40)).astype(np.float32),
+        "huge": np.clip(noise, -3, 3) * np.float32(1e38),
+        "near ties": np.nextafter(np.float32(2), rng.choice([-9, 9], V).astype(np.float32)),
+        "nothing": np.full(V, -np.inf, np.float32),
+        "only NaN": np.full(V, np.nan, np.float32),
+    }
+    for name, value, share in (("NaN", np.nan, 0.3), ("-inf", -np.inf, 0.7), ("+inf", np.inf, 1.5 / V)):
+        row = noise.copy()
+        row[rng.random(V) < share] = value
+        row[V // 2] = value
+        rows["some " + name] = row
+    return rows
