@@ -4,6 +4,8 @@ Arrays are numpy arrays of exactly the stated type, C-contiguous; anything else 
 argument: nothing is converted. Arrays are read or written in place; buffers may be larger than their batch.
 """
 
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -76,7 +78,6 @@ class StateTable:
         self,
         handles: NDArray[np.int64],
         counts: NDArray[np.int32],
-        *,
         ids: NDArray[np.int32],
         positions: NDArray[np.int32],
         starts: NDArray[np.int32],
@@ -125,3 +126,90 @@ class StateTable:
 
     def check_integrity(self) -> None:
         """RuntimeError unless every rule of the table and its pool holds. For tests: O(P + all entries' pages)."""
+
+# --- the CPU's operations (csrc/cpu); genlib.ops.cpu is the way to use them, genlib.ops.base the contract ---
+
+class CpuRuntime:
+    """A team of threads at one vector width. `close` joins the threads; what runs on it afterwards raises."""
+
+    def __init__(self, threads: int, width: str) -> None: ...
+    def pack(self, tensors: list[NDArray[Any]], dtype: str, bias: NDArray[np.float32] | None) -> CpuWeight:
+        """Matrices [out_i, in], float32 for dtype "F32", uint16 for "BF16" and "F16". Copies them."""
+
+    def close(self) -> None: ...
+    @property
+    def threads(self) -> int: ...
+    @property
+    def width(self) -> str: ...
+
+class CpuWeight:
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(out, in)"""
+
+    @property
+    def nbytes(self) -> int: ...
+
+class CpuKv:
+    def __init__(self, layers: int, heads: int, kv_heads: int, head_size: int, num_pages: int) -> None: ...
+    @property
+    def num_pages(self) -> int: ...
+    def copy_pages(self, pairs: NDArray[np.int32]) -> None: ...
+    def fill(self, value: float) -> None:
+        """Every slot of every page, for tests: what was never written must never be used."""
+
+class CpuProgram:
+    """Operations in order. Each is checked when it is added (ValueError) and keeps its arrays alive."""
+
+    def __init__(self, runtime: CpuRuntime) -> None: ...
+    def embed(
+        self, ids: NDArray[np.int32], weight: CpuWeight, out: NDArray[np.float32], rows: NDArray[np.int32] | None
+    ) -> None: ...
+    def gather_rows(
+        self,
+        x: NDArray[np.float32],
+        index: NDArray[np.int32],
+        out: NDArray[np.float32],
+        rows: NDArray[np.int32] | None,
+    ) -> None: ...
+    def linear(
+        self, x: NDArray[np.float32], weight: CpuWeight, out: NDArray[np.float32], rows: NDArray[np.int32] | None
+    ) -> None: ...
+    def rms_norm(
+        self,
+        x: NDArray[np.float32],
+        residual: NDArray[np.float32] | None,
+        weight: NDArray[np.float32],
+        eps: float,
+        out: NDArray[np.float32],
+        rows: NDArray[np.int32] | None,
+    ) -> None: ...
+    def silu_mul(
+        self, x: NDArray[np.float32], out: NDArray[np.float32], rows: NDArray[np.int32] | None
+    ) -> None: ...
+    def rope_write(
+        self,
+        qkv: NDArray[np.float32],
+        norms: tuple[NDArray[np.float32], NDArray[np.float32]] | None,
+        eps: float,
+        rope: tuple[NDArray[np.float32], NDArray[np.float32]],
+        kv: CpuKv,
+        layer: int,
+        plan: Any,
+        out: NDArray[np.float32],
+    ) -> None: ...
+    def attend(
+        self, q: NDArray[np.float32], kv: CpuKv, layer: int, plan: Any, out: NDArray[np.float32]
+    ) -> None: ...
+    def sample(self, logits: NDArray[np.float32], params: Any, plan: Any, out: Any) -> None: ...
+    def run(self) -> None:
+        """All of them, without the interpreter's lock."""
+
+    def __len__(self) -> int: ...
+
+def cpu_page_bytes(layers: int, heads: int, kv_heads: int, head_size: int) -> int: ...
+def cpu_widths() -> list[str]:
+    """The vector widths that this machine runs, widest first."""
+
+def read_bandwidth(runtime: CpuRuntime, bytes: int, rounds: int = 5) -> float:
+    """Bytes per second that the team reads from a buffer of so many bytes: the best of `rounds`."""

@@ -16,7 +16,8 @@ bool is_supported(Width width) {
 #if defined(__x86_64__)
   if (width == Width::kAvx512)
     return __builtin_cpu_supports("avx512f") && __builtin_cpu_supports("avx512bw") &&
-           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") && is_supported(Width::kAvx2);
+           __builtin_cpu_supports("avx512vl") && __builtin_cpu_supports("avx512dq") &&
+           is_supported(Width::kAvx2);
   if (width == Width::kAvx2)
     return __builtin_cpu_supports("avx2") && __builtin_cpu_supports("fma") && __builtin_cpu_supports("f16c");
 #endif

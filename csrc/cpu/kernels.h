@@ -1,7 +1,9 @@
-// What each vector width provides. One table a width, filled in kernels_<width>.cpp; chosen once, by `Runtime`.
+// What each vector width provides. One table a width, filled in kernels_<width>.cpp; chosen once, by
+// `Runtime`.
 //
 // The functions are pure loops over the rows (or panels) that they are given: no threads, no allocation, no
-// exceptions. All widths give the same bits. `scratch` is 64-byte aligned and belongs to the calling thread.
+// exceptions, no checks (operations.cpp has made them). All widths give the same bits. `scratch` is 64-byte
+// aligned and belongs to the calling thread.
 #pragma once
 
 #include <cstdint>
@@ -9,11 +11,101 @@
 namespace genlib {
 
 enum class Width { kBaseline, kAvx2, kAvx512 };
+enum class PanelType { kFloat32, kBfloat16, kFloat16 };
+
+inline constexpr int kPanel = 32;       // outputs of one panel of packed weights
+inline constexpr int kPage = 16;        // W: positions of one page
+inline constexpr int kChunk = 256;      // positions whose softmax is merged as one, at fixed multiples
+inline constexpr int kAttendRows = 24;  // most query rows of one block
+inline constexpr int kMostHeadSize = 1024;
+inline constexpr int kWidenFrom = 33;  // rows from which 16-bit panels are widened once, into scratch
+
+struct LinearArgs {
+  const float* x;      // [rows, in]
+  const void* panels;  // [ceil(out / 32), in, 32] as weight.h says
+  const float* bias;   // [out] or null
+  float* out;          // [rows, out]
+  int64_t in, out_size;
+  PanelType type;
+};
+
+struct NormArgs {
+  const float* x;       // [rows, size]
+  float* residual;      // [rows, size] or null
+  const float* weight;  // [size]
+  float* out;           // [rows, size]
+  int64_t size;
+  float eps;
+};
+
+struct SiluArgs {
+  const float* x;  // [rows, 2 · size]
+  float* out;      // [rows, size]
+  int64_t size;
+};
+
+// One layer's pages: page p and head g lie at data + p · page_stride + g · head_stride, keys as D × 16 (a
+// vector's lanes are positions), then values as 16 × padded_size (D rounded up to sixteen).
+struct LayerPages {
+  float* data;
+  int64_t page_stride, head_stride;
+  int kv_heads, head_size, padded_size;
+};
+
+struct RopeArgs {
+  const float* qkv;        // [N, (H + 2G) · D]
+  const float* q_norm;     // [D] or null
+  const float* k_norm;     // [D] or null
+  const float *cos, *sin;  // [positions, D / 2]
+  float* out;              // [N, H · D]
+  LayerPages pages;
+  const int32_t* positions;  // [N]
+  const int32_t* starts;     // [S + 1]
+  const int32_t* tables;     // [S, max_pages]
+  int64_t max_pages;
+  int heads, num_seqs;
+  float eps;
+};
+
+struct AttendArgs {
+  const float* q;  // [N, H · D]
+  float* out;      // [N, H · D]
+  LayerPages pages;
+  const int32_t* positions;  // [N]
+  const int32_t* starts;     // [S + 1]
+  const int32_t* tables;     // [S, max_pages]
+  int64_t max_pages;
+  int heads;
+  float scale;  // 1 / √D
+};
+
+// Rows of one sequence and one key/value head: row j is query token starts[seq] + j / (H / G), and query head
+// j % (H / G) of the group. Their lengths ascend. At most kAttendRows.
+struct RowBlock {
+  int seq, kv_head, first, last;
+};
+
+// What rows have summed so far: [kAttendRows, padded_size + 16], the weighted values, then maximum and mass.
+struct Partial {
+  float* data;
+};
 
 struct SampleArgs;  // csrc/cpu/sampling.h
 
 struct Kernels {
+  void (*linear_panels)(const LinearArgs&, int64_t first_panel, int64_t last_panel, int64_t first_row,
+                        int64_t last_row, void* scratch);
+  void (*norm_rows)(const NormArgs&, int64_t first, int64_t last);
+  void (*silu_rows)(const SiluArgs&, int64_t first, int64_t last);
+  void (*rope_rows)(const RopeArgs&, int64_t first, int64_t last);
+  // The rows' sums over positions 256 · chunk … of their own length.
+  void (*attend_chunk)(const AttendArgs&, const RowBlock&, int chunk, Partial, void* scratch);
+  // into += the sums of `chunk`, for those rows that reach it. Chunk 0 goes straight into `into`.
+  void (*attend_merge)(const AttendArgs&, const RowBlock&, int chunk, Partial from, Partial into);
+  void (*attend_finish)(const AttendArgs&, const RowBlock&, Partial);
   void (*sample_rows)(const SampleArgs& args, int first_row, int last_row, void* scratch);
+  // Reads all of [first, last), 64-byte lines, and gives something that depends on it: the bandwidth's floor.
+  float (*read_all)(const float* first, const float* last);
 };
 
 const Kernels& kernels(Width width);

@@ -1,11 +1,24 @@
 #define GENLIB_WIDTH baseline
+#include "cpu/attention.inc.h"
 #include "cpu/kernels.h"
+#include "cpu/linear.inc.h"
+#include "cpu/math.inc.h"
+#include "cpu/norm_rope.inc.h"
+#include "cpu/sampling.inc.h"
 #include "cpu/simd.h"
 
 namespace genlib {
 const Kernels& kernels_baseline() {
   static constexpr Kernels table = {
-      .sample_rows = nullptr,
+      .linear_panels = baseline::linear_panels,
+      .norm_rows = baseline::norm_rows,
+      .silu_rows = baseline::silu_rows,
+      .rope_rows = baseline::rope_rows,
+      .attend_chunk = baseline::attend_chunk,
+      .attend_merge = baseline::attend_merge,
+      .attend_finish = baseline::attend_finish,
+      .sample_rows = baseline::sample_rows,
+      .read_all = baseline::read_all,
   };
   return table;
 }

@@ -1,13 +1,16 @@
-// Sixteen logical lanes, whatever the machine's vectors hold: one __m512, two 32-byte or four 16-byte vectors.
+// Sixteen logical lanes, whatever the machine's vectors hold: one __m512, two 32-byte or four 16-byte
+// vectors.
 //
 // Every operation is lane by lane and one IEEE operation a lane, so the three widths give the same bits. What
-// differs is only how many instructions it takes. This header is included by the translation units of one width
-// each (kernels_*.cpp), which define GENLIB_WIDTH to be the namespace: two widths never share an inline function.
-// For the same reason those units instantiate no template of the standard library (the linker keeps one copy of
-// such a function, and it could be the one with instructions that this machine lacks).
+// differs is only how many instructions it takes. This header is included by the translation units of one
+// width each (kernels_*.cpp), which define GENLIB_WIDTH to be the namespace: two widths never share an inline
+// function. For the same reason those units instantiate no template of the standard library (the linker keeps
+// one copy of such a function, and it could be the one with instructions that this machine lacks).
 #pragma once
 
 #include <cstdint>
+
+#include "cpu/half.h"
 
 #if defined(__AVX512F__) || defined(__FMA__)
 #include <immintrin.h>
@@ -55,7 +58,8 @@ GENLIB_INLINE Lanes<T> load(const T* from) {
 template <typename T>
 GENLIB_INLINE void store(T* to, const Lanes<T>& a) {
   using L = Lanes<T>;
-  for (int i = 0; i < L::kParts; ++i) *reinterpret_cast<typename L::Native*>(to + i * L::kPerPart) = a.part[i];
+  for (int i = 0; i < L::kParts; ++i)
+    *reinterpret_cast<typename L::Native*>(to + i * L::kPerPart) = a.part[i];
 }
 
 template <typename T>
@@ -65,12 +69,12 @@ GENLIB_INLINE Lanes<T> fill(T x) {
   return r;
 }
 
-#define GENLIB_LANEWISE(op)                                                       \
-  template <typename T>                                                           \
-  GENLIB_INLINE Lanes<T> operator op(const Lanes<T>& a, const Lanes<T>& b) {      \
-    Lanes<T> r;                                                                   \
+#define GENLIB_LANEWISE(op)                                                        \
+  template <typename T>                                                            \
+  GENLIB_INLINE Lanes<T> operator op(const Lanes<T>& a, const Lanes<T>& b) {       \
+    Lanes<T> r;                                                                    \
     for (int i = 0; i < Lanes<T>::kParts; ++i) r.part[i] = a.part[i] op b.part[i]; \
-    return r;                                                                     \
+    return r;                                                                      \
   }
 GENLIB_LANEWISE(+)
 GENLIB_LANEWISE(-)
@@ -81,6 +85,39 @@ GENLIB_LANEWISE(|)
 GENLIB_LANEWISE(<<)
 GENLIB_LANEWISE(>>)
 #undef GENLIB_LANEWISE
+
+// The first n of sixteen, zeros behind: nothing past from[n - 1] is read.
+template <typename T>
+GENLIB_INLINE Lanes<T> load_first(const T* from, int n) {
+  if (n >= kLanes) return load(from);
+  T whole[kLanes] = {};
+  for (int i = 0; i < n; ++i) whole[i] = from[i];
+  return load<T>(whole);
+}
+
+template <typename T>
+GENLIB_INLINE void store_first(T* to, const Lanes<T>& a, int n) {
+  if (n >= kLanes) return store(to, a);
+  T whole[kLanes];
+  store(whole, a);
+  for (int i = 0; i < n; ++i) to[i] = whole[i];
+}
+
+// a < b ? x : y, lane by lane; a NaN in `a` or `b` gives y.
+GENLIB_INLINE f32x16 select_less(const f32x16& a, const f32x16& b, const f32x16& x, const f32x16& y) {
+  f32x16 r;
+  for (int i = 0; i < f32x16::kParts; ++i) r.part[i] = a.part[i] < b.part[i] ? x.part[i] : y.part[i];
+  return r;
+}
+
+// Lanes 0 … n − 1 of a, the others of b.
+GENLIB_INLINE f32x16 keep_first(const f32x16& a, int n, const f32x16& b) {
+  static constexpr int32_t kIndex[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
+  const i32x16 index = load<int32_t>(kIndex), limit = fill<int32_t>(n);
+  f32x16 r;
+  for (int i = 0; i < f32x16::kParts; ++i) r.part[i] = index.part[i] < limit.part[i] ? a.part[i] : b.part[i];
+  return r;
+}
 
 // a > b ? a : b, so a NaN in `a` gives b.
 template <typename T>
@@ -101,14 +138,14 @@ GENLIB_INLINE Lanes<T> min(const Lanes<T>& a, const Lanes<T>& b) {
 GENLIB_INLINE f32x16 fma(const f32x16& a, const f32x16& b, const f32x16& c) {
   f32x16 r;
 #if defined(__AVX512F__)
-  r.part[0] = reinterpret_cast<f32x16::Native>(
-      _mm512_fmadd_ps(reinterpret_cast<__m512>(a.part[0]), reinterpret_cast<__m512>(b.part[0]),
-                      reinterpret_cast<__m512>(c.part[0])));
+  r.part[0] = reinterpret_cast<f32x16::Native>(_mm512_fmadd_ps(reinterpret_cast<__m512>(a.part[0]),
+                                                               reinterpret_cast<__m512>(b.part[0]),
+                                                               reinterpret_cast<__m512>(c.part[0])));
 #elif defined(__AVX2__)
   for (int i = 0; i < 2; ++i)
-    r.part[i] = reinterpret_cast<f32x16::Native>(
-        _mm256_fmadd_ps(reinterpret_cast<__m256>(a.part[i]), reinterpret_cast<__m256>(b.part[i]),
-                        reinterpret_cast<__m256>(c.part[i])));
+    r.part[i] = reinterpret_cast<f32x16::Native>(_mm256_fmadd_ps(reinterpret_cast<__m256>(a.part[i]),
+                                                                 reinterpret_cast<__m256>(b.part[i]),
+                                                                 reinterpret_cast<__m256>(c.part[i])));
 #else
   for (int i = 0; i < f32x16::kParts; ++i)
     for (int j = 0; j < f32x16::kPerPart; ++j)
@@ -121,7 +158,35 @@ template <typename To, typename From>
 GENLIB_INLINE Lanes<To> bit_cast(const Lanes<From>& a) {
   static_assert(sizeof(To) == sizeof(From));
   Lanes<To> r;
-  for (int i = 0; i < Lanes<To>::kParts; ++i) r.part[i] = reinterpret_cast<typename Lanes<To>::Native>(a.part[i]);
+  for (int i = 0; i < Lanes<To>::kParts; ++i)
+    r.part[i] = reinterpret_cast<typename Lanes<To>::Native>(a.part[i]);
+  return r;
+}
+
+// Sixteen outputs' pairs as `pack` interleaves them: the low halves are outputs 0 … 15, the high ones 16
+// … 31.
+GENLIB_INLINE void widen_bfloat16(const uint16_t* from, f32x16* low, f32x16* high) {
+  const u32x16 pairs = load(reinterpret_cast<const uint32_t*>(from));
+  *low = bit_cast<float>(pairs << fill<uint32_t>(16));
+  *high = bit_cast<float>(pairs & fill<uint32_t>(0xffff0000u));
+}
+
+// Exact. A signalling NaN becomes a quiet one, as the instruction has it.
+GENLIB_INLINE f32x16 widen_float16(const uint16_t* from) {
+  f32x16 r;
+#if defined(__AVX512F__)
+  // With a mask of ones: the unmasked form reads an uninitialised register, of which gcc 12 warns.
+  r.part[0] = reinterpret_cast<f32x16::Native>(
+      _mm512_maskz_cvtph_ps(0xffff, _mm256_loadu_si256(reinterpret_cast<const __m256i*>(from))));
+#elif defined(__F16C__)
+  for (int i = 0; i < 2; ++i)
+    r.part[i] = reinterpret_cast<f32x16::Native>(
+        _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8 * i))));
+#else
+  uint32_t bits[kLanes];
+  for (int i = 0; i < kLanes; ++i) bits[i] = float_bits_of_half(from[i]);
+  r = bit_cast<float>(load<uint32_t>(bits));
+#endif
   return r;
 }
 

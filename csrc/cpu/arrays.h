@@ -1,0 +1,83 @@
+// numpy arrays taken as what an operation needs, or refused with the argument's name, what it must be and
+// what it is. For bindings*.cpp only.
+#pragma once
+
+#include <pybind11/numpy.h>
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+#include "check.h"
+#include "cpu/operations.h"
+
+namespace genlib {
+
+inline constexpr int64_t kAny = -1;
+
+template <typename T>
+using Array = pybind11::array_t<T, pybind11::array::c_style>;
+
+inline std::string shape_text(const std::vector<int64_t>& shape) {
+  std::string text = "[";
+  for (size_t i = 0; i < shape.size(); ++i) {
+    if (i > 0) text += ", ";
+    text += shape[i] == kAny ? "*" : std::to_string(shape[i]);
+  }
+  return text + "]";
+}
+
+inline std::string describe(pybind11::handle value) {
+  if (!pybind11::isinstance<pybind11::array>(value)) return pybind11::str(pybind11::type::of(value));
+  const auto array = pybind11::reinterpret_borrow<pybind11::array>(value);
+  const std::vector<int64_t> shape(array.shape(), array.shape() + array.ndim());
+  const bool contiguous = (array.flags() & pybind11::array::c_style) != 0;
+  return concat(contiguous ? "" : "strided ", std::string(pybind11::str(array.dtype())), " ",
+                shape_text(shape));
+}
+
+// kAny in `shape` stands for any size.
+template <typename T>
+Array<T> require(pybind11::handle value, const char* name, const std::vector<int64_t>& shape) {
+  const auto expected = [&] {
+    return concat("`", name, "` must be a C-contiguous ",
+                  std::string(pybind11::str(pybind11::dtype::of<T>())), " array ", shape_text(shape),
+                  ", got ", describe(value));
+  };
+  GENLIB_CHECK((pybind11::isinstance<Array<T>>(value)), expected());
+  auto array = pybind11::reinterpret_borrow<Array<T>>(value);
+  GENLIB_CHECK(array.ndim() == static_cast<pybind11::ssize_t>(shape.size()), expected());
+  for (size_t i = 0; i < shape.size(); ++i)
+    GENLIB_CHECK(shape[i] == kAny || array.shape(static_cast<pybind11::ssize_t>(i)) == shape[i], expected());
+  return array;
+}
+
+template <typename T>
+T* require_out(pybind11::handle value, const char* name, const std::vector<int64_t>& shape) {
+  auto array = require<T>(value, name, shape);
+  GENLIB_CHECK(array.writeable(), "`", name, "` is written to, but this array is read-only");
+  return array.mutable_data();
+}
+
+// `rows` of the operations: None, or an int32 array of one element.
+inline Count require_count(pybind11::handle rows, const char* name, int64_t most) {
+  if (rows.is_none()) return {nullptr, most};
+  return {require<int32_t>(rows, name, {1}).data(), most};
+}
+
+// genlib.ops.base.Plan, for buffers of `tokens` rows.
+inline PlanView require_plan(pybind11::handle plan, int64_t tokens) {
+  const auto positions = require<int32_t>(plan.attr("positions"), "plan.positions", {kAny});
+  const auto starts = require<int32_t>(plan.attr("starts"), "plan.starts", {kAny});
+  const auto tables = require<int32_t>(plan.attr("tables"), "plan.tables", {kAny, kAny});
+  const int64_t seqs = std::min<int64_t>(tables.shape(0), starts.size() - 1);
+  return {
+      require_count(plan.attr("num_tokens"), "plan.num_tokens", std::min<int64_t>(tokens, positions.size())),
+      require_count(plan.attr("num_seqs"), "plan.num_seqs", std::max<int64_t>(seqs, 0)),
+      positions.data(),
+      starts.data(),
+      tables.data(),
+      tables.shape(1)};
+}
+
+}  // namespace genlib

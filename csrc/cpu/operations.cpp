@@ -1,0 +1,161 @@
+#include "cpu/operations.h"
+
+#include <algorithm>
+#include <chrono>
+#include <cstring>
+#include <utility>
+
+namespace genlib {
+
+namespace {
+
+// A fork and join costs about a microsecond: pieces of work below this many elements stay on one thread.
+constexpr int64_t kSmall = 8192;
+
+int64_t rows_of(int64_t elements_per_row) {
+  return std::max<int64_t>(1, kSmall / std::max<int64_t>(1, elements_per_row));
+}
+
+}  // namespace
+
+int64_t Count::get() const {
+  if (at == nullptr) return most;
+  GENLIB_CHECK(*at >= 0 && *at <= most, "a live count must be from 0 to ", most,
+               ", the rows of the buffers, got ", *at);
+  return *at;
+}
+
+Operation embed(const int32_t* ids, std::shared_ptr<const PackedWeight> weight, float* out, Count rows) {
+  return [=](Runtime& runtime) {
+    const int64_t n = rows.get(), size = weight->in();
+    for (int64_t i = 0; i < n; ++i)
+      GENLIB_CHECK(ids[i] >= 0 && ids[i] < weight->out(), "`ids[", i, "]` must be from 0 to ",
+                   weight->out() - 1, ", got ", ids[i]);
+    // Each element of a row lies in a cache line of its own.
+    runtime.pool().split(n, rows_of(size * 8), [&](int, int64_t first, int64_t last) {
+      for (int64_t i = first; i < last; ++i) weight->copy_row(ids[i], out + i * size);
+    });
+  };
+}
+
+Operation gather_rows(const float* x, int64_t sources, int64_t size, const int32_t* index, float* out,
+                      Count rows) {
+  return [=](Runtime&) {
+    const int64_t n = rows.get();
+    for (int64_t i = 0; i < n; ++i)
+      GENLIB_CHECK(index[i] >= 0 && index[i] < sources, "`index[", i, "]` must be from 0 to ", sources - 1,
+                   ", got ", index[i]);
+    for (int64_t i = 0; i < n; ++i)
+      std::memcpy(out + i * size, x + index[i] * size, static_cast<size_t>(size) * sizeof(float));
+  };
+}
+
+Operation linear(Runtime& runtime, const float* x, std::shared_ptr<const PackedWeight> weight, float* out,
+                 Count rows) {
+  if (weight->type() != PanelType::kFloat32 && rows.most >= kWidenFrom)
+    runtime.reserve(static_cast<size_t>(weight->in() * kPanel) * sizeof(float));
+  return [=](Runtime& run) {
+    const int64_t n = rows.get(), panels = weight->panels();
+    if (n == 0) return;
+    const LinearArgs args = {
+        x, weight->data(), weight->bias(), out, weight->in(), weight->out(), weight->type()};
+    const Kernels& kernels = run.kernels();
+    ThreadPool& pool = run.pool();
+    if (panels * kPanel * weight->in() * n < 2 * kSmall)
+      return kernels.linear_panels(args, 0, panels, 0, n, run.scratch(0));
+    // Few panels and many rows: the rows are split too, in parts of whole tiles.
+    const int64_t wanted = (4 * pool.size() + panels - 1) / panels;
+    const int64_t parts = pool.size() == 1 ? 1 : std::clamp<int64_t>(n / 48, 1, wanted);
+    const int64_t part = (n + parts - 1) / parts;
+    // One row goes through four panels at once.
+    const int64_t grain = n <= 3 && panels >= 16 * pool.size() ? 4 : 1;
+    pool.split(panels * parts, grain, [&](int thread, int64_t first, int64_t last) {
+      if (parts == 1) return kernels.linear_panels(args, first, last, 0, n, run.scratch(thread));
+      for (int64_t i = first; i < last; ++i) {
+        const int64_t row = i % parts * part;
+        kernels.linear_panels(args, i / parts, i / parts + 1, row, std::min(row + part, n),
+                              run.scratch(thread));
+      }
+    });
+  };
+}
+
+Operation rms_norm(const NormArgs& args, Count rows) {
+  return [=](Runtime& runtime) {
+    runtime.pool().split(rows.get(), rows_of(args.size), [&](int, int64_t first, int64_t last) {
+      runtime.kernels().norm_rows(args, first, last);
+    });
+  };
+}
+
+Operation silu_mul(const SiluArgs& args, Count rows) {
+  return [=](Runtime& runtime) {
+    runtime.pool().split(rows.get(), rows_of(2 * args.size), [&](int, int64_t first, int64_t last) {
+      runtime.kernels().silu_rows(args, first, last);
+    });
+  };
+}
+
+Operation rope_write(const RopeTensors& tensors, std::shared_ptr<KvPages> kv, int layer,
+                     const PlanView& plan) {
+  return [=](Runtime& runtime) {
+    const int64_t n = plan.num_tokens.get(), seqs = plan.num_seqs.get();
+    if (n == 0) return;
+    GENLIB_CHECK(seqs > 0 && plan.starts[seqs] == n, "`plan.starts` must end with num_tokens = ", n);
+    const KvShape& shape = kv->shape();
+    for (int64_t seq = 0; seq < seqs; ++seq)
+      for (int64_t i = plan.starts[seq]; i < plan.starts[seq + 1]; ++i) {
+        const int64_t position = plan.positions[i],
+                      most = std::min(tensors.num_positions, plan.max_pages * kPage);
+        GENLIB_CHECK(position >= 0 && position < most, "`plan.positions[", i, "]` must be from 0 to ",
+                     most - 1, ", got ", position);
+        const int64_t page = plan.tables[seq * plan.max_pages + position / kPage];
+        GENLIB_CHECK(page >= 0 && page < kv->num_pages(), "`plan.tables[", seq, ", ", position / kPage,
+                     "]` must be from 0 to ", kv->num_pages() - 1, ", got ", page);
+      }
+    const RopeArgs args = {tensors.qkv,    tensors.q_norm,   tensors.k_norm,         tensors.cos, tensors.sin,
+                           tensors.out,    kv->layer(layer), plan.positions,         plan.starts, plan.tables,
+                           plan.max_pages, shape.heads,      static_cast<int>(seqs), tensors.eps};
+    const int64_t row = int64_t{shape.heads + 2 * shape.kv_heads} * shape.head_size;
+    runtime.pool().split(n, rows_of(row), [&](int, int64_t first, int64_t last) {
+      runtime.kernels().rope_rows(args, first, last);
+    });
+  };
+}
+
+Operation sample(Runtime& runtime, const SampleArgs& args, Count rows, int64_t num_masks) {
+  runtime.reserve(sample_scratch_bytes(args.vocabulary));
+  return [=](Runtime& run) {
+    const int64_t n = rows.get();
+    for (int64_t i = 0; i < n; ++i) {
+      GENLIB_CHECK(args.mask[i] >= -1 && args.mask[i] < num_masks, "`mask[", i, "]` must be from -1 to ",
+                   num_masks - 1, ", got ", args.mask[i]);
+      GENLIB_CHECK(args.forced[i] >= -1 && args.forced[i] < args.vocabulary, "`forced[", i,
+                   "]` must be from -1 to ", args.vocabulary - 1, ", got ", args.forced[i]);
+    }
+    run.pool().split(n, 1, [&](int thread, int64_t first, int64_t last) {
+      run.kernels().sample_rows(args, static_cast<int>(first), static_cast<int>(last), run.scratch(thread));
+    });
+  };
+}
+
+double read_bandwidth(Runtime& runtime, size_t bytes, int rounds) {
+  const Memory memory(bytes);
+  const auto guard = runtime.lock();
+  const auto lines = static_cast<int64_t>(bytes / 1024);  // pieces of 16 cache lines
+  float* data = memory.as<float>();
+  std::fill_n(data, bytes / sizeof(float), 1.0f);
+  double best = 0;
+  for (int i = 0; i < rounds; ++i) {
+    const auto start = std::chrono::steady_clock::now();
+    runtime.pool().split(lines, 64, [&](int, int64_t first, int64_t last) {
+      volatile float kept = runtime.kernels().read_all(data + first * 256, data + last * 256);
+      (void)kept;
+    });
+    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
+    best = std::max(best, static_cast<double>(lines * 1024) / took.count());
+  }
+  return best;
+}
+
+}  // namespace genlib

@@ -1,0 +1,164 @@
+"""The operations on the CPU: numpy buffers, and `genlib._native` for all that is computed.
+
+numpy arrays are passed as they are; the native side checks each once, when it is recorded, and raises ValueError
+with the argument's name, what it must be and what it is.
+"""
+
+from __future__ import annotations
+
+import math
+import os
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import _native
+from ..errors import BackendError
+from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams, Tensor
+
+_ALIGNMENT = 64  # bytes: a cache line, and the widest vector
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _aligned(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+    """An uninitialised C-contiguous array that begins at a cache line."""
+    size = math.prod(shape) * np.dtype(dtype).itemsize
+    room = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -room.ctypes.data % _ALIGNMENT
+    return room[start : start + size].view(dtype).reshape(shape)
+
+
+class CpuStep:
+    """A recorded step. It keeps the arrays that it points into alive."""
+
+    __slots__ = ("_program",)
+
+    def __init__(self, program: _native.CpuProgram) -> None:
+        self._program = program
+
+    def replay(self) -> None:
+        """Runs the operations on what the buffers hold now, without the interpreter's lock."""
+        self._program.run()
+
+
+class CpuOps:
+    """genlib.ops.base.Ops on the CPU. Owns a team of threads until `close`.
+
+    width: "avx512", "avx2" or "baseline"; None is the widest that this machine has. All give the same bits.
+    Called outside of `record`, an operation runs at once. One thread records at a time.
+    """
+
+    name = "cpu"
+
+    def __init__(self, threads: int | None = None, width: str | None = None) -> None:
+        widths = _native.cpu_widths()
+        if width is not None and width not in widths:
+            known = ", ".join(f'"{name}"' for name in widths)
+            raise BackendError(f'`width` must be one of {known} on this machine, got "{width}"', param="width")
+        self._runtime = _native.CpuRuntime(usable_cores() if threads is None else threads, width or widths[0])
+        self._recording: _native.CpuProgram | None = None
+
+    @property
+    def runtime(self) -> _native.CpuRuntime:
+        """The threads and the vector width, for what measures them."""
+        return self._runtime
+
+    def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
+        return _aligned(shape, dtype)
+
+    def upload(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        copy = _aligned(array.shape, array.dtype)
+        copy[...] = array
+        return copy
+
+    def pack(self, tensors: Sequence[Tensor], bias: Sequence[Tensor] = ()) -> _native.CpuWeight:
+        dtypes = sorted({tensor.dtype for tensor in tensors})
+        if len(dtypes) != 1:
+            raise ValueError(f"`tensors` must have one dtype, got {', '.join(dtypes) or 'no tensor'}")
+        biases = np.concatenate([tensor.to_float32() for tensor in bias]) if bias else None
+        return self._runtime.pack([np.ascontiguousarray(tensor.data) for tensor in tensors], dtypes[0], biases)
+
+    def embed(self, ids: Int32, weight: _native.CpuWeight, out: Float32, rows: Int32 | None = None) -> None:
+        self._do(lambda program: program.embed(ids, weight, out, rows))
+
+    def gather_rows(self, x: Float32, index: Int32, out: Float32, rows: Int32 | None = None) -> None:
+        self._do(lambda program: program.gather_rows(x, index, out, rows))
+
+    def linear(self, x: Float32, weight: _native.CpuWeight, out: Float32, rows: Int32 | None = None) -> None:
+        self._do(lambda program: program.linear(x, weight, out, rows))
+
+    def rms_norm(
+        self,
+        x: Float32,
+        residual: Float32 | None,
+        weight: Float32,
+        eps: float,
+        out: Float32,
+        rows: Int32 | None = None,
+    ) -> None:
+        self._do(lambda program: program.rms_norm(x, residual, weight, eps, out, rows))
+
+    def silu_mul(self, x: Float32, out: Float32, rows: Int32 | None = None) -> None:
+        self._do(lambda program: program.silu_mul(x, out, rows))
+
+    def new_kv(self, shape: HeadShape, num_pages: int) -> _native.CpuKv:
+        return _native.CpuKv(shape.layers, shape.heads, shape.kv_heads, shape.head_size, num_pages)
+
+    def kv_bytes(self, shape: HeadShape) -> int:
+        return _native.cpu_page_bytes(shape.layers, shape.heads, shape.kv_heads, shape.head_size)
+
+    def copy_pages(self, kv: _native.CpuKv, pairs: Int32) -> None:
+        kv.copy_pages(pairs)
+
+    def rope_write(
+        self,
+        qkv: Float32,
+        norms: tuple[Float32, Float32] | None,
+        eps: float,
+        rope: tuple[Float32, Float32],
+        kv: _native.CpuKv,
+        layer: int,
+        plan: Plan,
+        out: Float32,
+    ) -> None:
+        self._do(lambda program: program.rope_write(qkv, norms, eps, rope, kv, layer, plan, out))
+
+    def attend(self, q: Float32, kv: _native.CpuKv, layer: int, plan: Plan, out: Float32) -> None:
+        self._do(lambda program: program.attend(q, kv, layer, plan, out))
+
+    def sample(self, logits: Float32, params: RowParams, plan: Plan, out: Drawn) -> None:
+        self._do(lambda program: program.sample(logits, params, plan, out))
+
+    def buckets(self, limit: int) -> tuple[int, ...]:
+        """One: a recorded step reads its counts as it runs, and costs by them alone."""
+        return (limit,)
+
+    def record(self, body: Callable[[], None]) -> CpuStep:
+        if self._recording is not None:
+            raise RuntimeError("a step is being recorded already: `record` cannot be called in its body")
+        program = _native.CpuProgram(self._runtime)
+        self._recording = program
+        try:
+            body()
+        finally:
+            self._recording = None
+        return CpuStep(program)
+
+    def close(self) -> None:
+        self._runtime.close()
+
+    def _do(self, add: Callable[[_native.CpuProgram], None]) -> None:
+        if self._recording is not None:
+            add(self._recording)
+            return
+        program = _native.CpuProgram(self._runtime)
+        add(program)
+        program.run()
