@@ -46,7 +46,7 @@ class Checkpoint:
 
     @staticmethod
     def open(folder: Path) -> Checkpoint:
-        """Reads the headers. Raises CheckpointError naming all files that are absent, truncated or corrupt."""
+        """Reads the headers. Raises CheckpointError naming all that are absent, truncated or corrupt."""
         problems: list[str] = []
         entries = find_tensors(folder, problems)
         raise_problems(folder, problems)
