@@ -62,7 +62,7 @@ def make_plan(chunks: Sequence[tuple[int, int]], tables: Any, *, spare: int = 0)
     starts = np.cumsum([0, *(length - computed for computed, length in chunks)])
     positions = np.concatenate([np.arange(*chunk) for chunk in chunks] or [np.arange(0)])
     trap = np.full(spare, -(10**6))
-    table = np.asarray(tables, np.int32).reshape(len(chunks), -1)
+    table = np.asarray(tables, np.int32).reshape(len(chunks), -1) if chunks else np.zeros((0, 1), np.int32)
     rubbish = np.full((spare, table.shape[1]), -(10**6), np.int32)
     ints = np.int32
     return Plan(
