@@ -1,0 +1,50 @@
+"""A model alone, without an engine: logits of every position of some sequences."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from genlib._native import StateTable
+from genlib.batch import Batch, max_pages
+from genlib.model.base import LoadedModel
+from genlib.model.load import load
+
+
+class Bench:
+    """A loaded model with a table and a batch that takes rows from every token."""
+
+    def __init__(self, loaded: LoadedModel, max_tokens: int = 256, pages: int = 64) -> None:
+        self.model = loaded.model
+        self.table = StateTable(pages)
+        longest = max_pages(self.model.context_length)
+        self.batch = Batch(max_tokens, max_tokens, longest, self.model.vocab_size, frozenset())
+        self.model.prepare(self.batch, pages)
+
+    def open(self, ids: list[int]) -> int:
+        """A new entry that holds these tokens, none of them computed."""
+        entry = self.table.create(0)
+        self.table.append(entry, np.asarray(ids, np.int32))
+        return entry
+
+    def step(self, entries: list[int], counts: list[int]) -> np.ndarray:
+        """Feeds the next counts[s] tokens of each entry; logits of all of them, [N, V]."""
+        plan = self.batch.plan
+        handles, numbers = np.array(entries, np.int64), np.array(counts, np.int32)
+        n = self.table.fill(handles, numbers, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables)
+        plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_draws[0] = n, len(entries), n, 0
+        plan.rows[:n] = np.arange(n)
+        self.model.run(n)
+        self.table.commit_many(handles, plan.lengths[: len(entries)])
+        return self.model.logits(0, n).copy()
+
+
+def all_logits(folder: Path | None, ids: list[int], dtype: str = "auto") -> np.ndarray:
+    """Logits [N, V] of one sequence, fed at once."""
+    loaded = load(folder, dtype=dtype, threads=1)
+    try:
+        bench = Bench(loaded, max_tokens=len(ids))
+        return bench.step([bench.open(ids)], [len(ids)])
+    finally:
+        loaded.model.close()
