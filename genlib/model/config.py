@@ -53,6 +53,9 @@ _FAMILIES = {
 }
 
 
+_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
+
+
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
     """Shapes and constants of a decoder. Letters: docs/design.md §2.
@@ -103,36 +106,32 @@ def rope_tables(config: ModelConfig, num_positions: int) -> tuple[Float32, Float
 
 def _parse(fields: Fields, generation: Fields) -> ModelConfig:
     """The config, of use only if no problem was noted."""
-    name, family = _family(fields)
-    vocab_size, hidden = fields.integer("vocab_size"), fields.integer("hidden_size")
-    layers, heads = fields.integer("num_hidden_layers"), fields.integer("num_attention_heads")
-    max_positions = fields.integer("max_position_embeddings")
+    architecture, family = _family(fields)
+    vocab_size, hidden, layers, heads, max_positions = map(fields.integer, _SIZES)
     sizes_hold = not fields.problems
     ids_below = vocab_size if sizes_hold else LARGEST_INT
-    kv_default = heads if "num_key_value_heads" in fields.values else family.kv_heads or heads
-    head_default = family.head_size if "head_dim" not in fields.values else None
-    bias, mlp_bias = fields.flag("attention_bias"), fields.flag("mlp_bias")
-    eos = generation.ids("eos_token_id", ids_below)
-    bos = generation.ids("bos_token_id", ids_below) or fields.ids("bos_token_id", ids_below)
+    kv_heads, head_size = _head_shape(fields, family, hidden, heads)
+    qkv_bias, o_bias, mlp_bias = _biases(fields, family)
+    bos, eos = (_ids(name, ids_below, generation, fields) for name in ("bos_token_id", "eos_token_id"))
     config = ModelConfig(
-        architecture=name,
+        architecture=architecture,
         vocab_size=vocab_size,
         hidden=hidden,
         intermediate=fields.integer("intermediate_size"),
         layers=layers,
         heads=heads,
-        kv_heads=fields.integer("num_key_value_heads", default=kv_default),
-        head_size=fields.integer("head_dim", default=head_default or max(hidden // heads, 1)),
+        kv_heads=kv_heads,
+        head_size=head_size,
         rms_eps=fields.number("rms_norm_eps"),
         max_positions=max_positions,
         tied=fields.flag("tie_word_embeddings"),
-        qkv_bias=bias if family.qkv_bias is None else family.qkv_bias,
-        o_bias=bias if family.o_bias is None else family.o_bias,
-        mlp_bias=mlp_bias if family.mlp_bias is None else family.mlp_bias,
+        qkv_bias=qkv_bias,
+        o_bias=o_bias,
+        mlp_bias=mlp_bias,
         qk_norm=family.qk_norm,
         rope=read_rope(fields, max_positions),
         bos_id=bos[0] if bos else None,
-        eos_ids=(fields.ids("eos_token_id", ids_below) or ()) if eos is None else eos,
+        eos_ids=eos,
         dtype=_dtype(fields),
     )
     if sizes_hold:
@@ -140,6 +139,31 @@ def _parse(fields: Fields, generation: Fields) -> ModelConfig:
         _check_window(fields, family, config)
     _check_unsupported(fields)
     return config
+
+
+def _head_shape(fields: Fields, family: _Family, hidden: int, heads: int) -> tuple[int, int]:
+    """G and D. Where the field is null, they follow from the others; where it is missing, the family says."""
+    kv_heads = heads if "num_key_value_heads" in fields.values else family.kv_heads or heads
+    head_size = None if "head_dim" in fields.values else family.head_size
+    return (
+        fields.integer("num_key_value_heads", default=kv_heads),
+        fields.integer("head_dim", default=head_size or max(hidden // heads, 1)),
+    )
+
+
+def _biases(fields: Fields, family: _Family) -> tuple[bool, bool, bool]:
+    attention, mlp = fields.flag("attention_bias"), fields.flag("mlp_bias")
+    return (
+        attention if family.qkv_bias is None else family.qkv_bias,
+        attention if family.o_bias is None else family.o_bias,
+        mlp if family.mlp_bias is None else family.mlp_bias,
+    )
+
+
+def _ids(name: str, ids_below: int, *sources: Fields) -> tuple[int, ...]:
+    """The token ids of the first source that has any."""
+    found = (source.ids(name, ids_below) for source in sources)
+    return next((ids for ids in found if ids is not None), ())
 
 
 def _family(fields: Fields) -> tuple[str, _Family]:
@@ -200,7 +224,5 @@ def _check_window(fields: Fields, family: _Family, config: ModelConfig) -> None:
         active = "sliding_attention" in kinds or (active and not family.window_flag)
     if active and (isinstance(window, bool) or not isinstance(window, int) or window < config.max_positions):
         limit = f"be null or at least `max_position_embeddings` ({config.max_positions})"
-        remedy = (
-            "sliding windows are not supported; lower `max_position_embeddings` to stay within the window"
-        )
+        remedy = "sliding windows are not supported; lower `max_position_embeddings` to stay within the window"
         fields.refuse("sliding_window", limit, remedy)
