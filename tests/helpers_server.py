@@ -58,7 +58,7 @@ class FakeState:
 
     def append(self, text: str) -> None:
         self.check_free()
-        self.engine.check_length(len(self.tokens) + len(text))
+        self.engine.check_length(len(self.tokens) + len(text), "text")
         self.tokens += self.tokenize(text)
 
     def truncate(self, num_tokens: int) -> None:
@@ -217,18 +217,18 @@ class FakeEngine:
         tokens: Iterable[int] | None = None,
         stop_sequences: Iterable[str] = (),
     ) -> FakeState:
-        self.check_length(len(prompt or ""))
+        self.check_length(len(prompt or ""), "prompt")
         given = list(map(ord, check_text("prompt", prompt))) if tokens is None else list(tokens)
         for i, token in enumerate(given):
             check_int(f"tokens[{i}]", token, 0, 0x10FFFF)
         if not given:
             raise InvalidRequest("`prompt` must not be empty", param="prompt")
-        self.check_length(len(given))
+        self.check_length(len(given), "tokens")
         return FakeState(self, given, stop_sequences)
 
     def state(self, state_id: str) -> FakeState:
         if state_id not in self.open:
-            raise StateNotFound(f"no state has the id {state_id!r}", param="state_id")
+            raise StateNotFound(f"no state has the id {state_id!r}")
         return self.open[state_id]
 
     def states(self) -> list[FakeState]:
@@ -237,16 +237,16 @@ class FakeEngine:
     def stats(self) -> FakeStats:
         return FakeStats(num_states=len(self.open), last_step_age=self.step_age)
 
-    def check_length(self, length: int) -> None:
+    def check_length(self, length: int, param: str) -> None:
         if length > CONTEXT:
-            raise ContextLengthExceeded(f"{length} tokens are more than the context's {CONTEXT}", param="max_tokens")
+            raise ContextLengthExceeded(f"{length} tokens are more than the context's {CONTEXT}", param=param)
 
     def submit(self, request: Any, *, stream: bool = False) -> FakeCall:
         if self.refusal is not None:
             raise self.refusal
         if not isinstance(request, Score):
             new = request.max_tokens if hasattr(request, "max_tokens") else request.max_length
-            self.check_length(request.state.num_tokens + new)
+            self.check_length(request.state.num_tokens + new, "max_tokens")
         if isinstance(request, GenerateToken):
             request.state.check_free()
         call = FakeCall(self, request, stream=stream)

@@ -53,7 +53,7 @@ def test_a_bad_body(
         *[(path, "seed", v) for path in GENERATE[:2] for v in ("-1", "18446744073709551616", "0.5", '"7"')],
         *[(path, "stop_sequences", v) for path in GENERATE for v in ('"."', "5", "{}")],
         ("/v1/generate/token", "stream", '"yes"'),
-        *[("/v1/generate/multi", "n", v) for v in ("0", "-1", "1.0", "null", "NaN")],
+        *[("/v1/generate/multi", "n", v) for v in ("0", "-1", "1025", "1.0", "null", "NaN")],
         *[("/v1/generate/beam", "num_beams", v) for v in ("0", "-1", '"4"', "null")],
         *[("/v1/generate/beam", "max_length", v) for v in ("0", "-1", "NaN", "1.5")],
         *[("/v1/generate/beam", "early_stopping", v) for v in ('"always"', "1", "null")],
@@ -79,7 +79,7 @@ def test_bad_states(client: Client, engine: FakeEngine, state: FakeState) -> Non
         client.post("/v1/states", {"prompt": "a", "stop_sequences": None}),
         400, "invalid_parameter", "stop_sequences",
     )  # fmt: skip
-    refused(client.post("/v1/states", {"prompt": "x" * 65}), 400, "context_length_exceeded", "max_tokens")
+    refused(client.post("/v1/states", {"prompt": "x" * 65}), 400, "context_length_exceeded", "prompt")
     refused(client.post(f"{path}/append", {"text": 5}), 400, "invalid_parameter", "text")
     refused(client.post(f"{path}/truncate", {"num_tokens": 4}), 400, "invalid_parameter", "num_tokens")
     refused(client.post(f"{path}/fork", {"n": 2}), 400, "unknown_field", "n")
@@ -132,7 +132,7 @@ def test_a_body_has_a_limit_with_and_without_a_length(engine: FakeEngine) -> Non
 def test_the_default_limit_is_8_mib(client: Client) -> None:
     document = b'{"prompt": "%s"}'
     fits = document % (b"x" * ((8 << 20) - len(document) + 2))
-    refused(client.send("POST", "/v1/states", body=fits), 400, "context_length_exceeded", "max_tokens")
+    refused(client.send("POST", "/v1/states", body=fits), 400, "context_length_exceeded", "prompt")
     refused(client.send("POST", "/v1/states", body=fits + b" "), 413, "body_too_large")
 
 

@@ -55,7 +55,7 @@ class Handlers:
 
     async def token(self, request: Request, body: TokenBody) -> Response:
         """POST /v1/generate/token"""
-        call_request = body.request(self._engine.state(body.state_id))
+        call_request = body.request(self._open(body.state_id))
         if body.stream:
             call = self._engine.submit(call_request, stream=True)
             return EventStream(call, self._keep_alive, self._metrics.first_token)
@@ -63,21 +63,19 @@ class Handlers:
 
     async def multi(self, request: Request, body: MultiBody) -> Response:
         """POST /v1/generate/multi"""
-        call_request = body.request(self._engine.state(body.state_id))
+        call_request = body.request(self._open(body.state_id))
         return await self._answer(request, call_request, answers.multi_answer)
 
     async def beam(self, request: Request, body: BeamBody) -> Response:
         """POST /v1/generate/beam"""
-        call_request = body.request(self._engine.state(body.state_id))
+        call_request = body.request(self._open(body.state_id))
         return await self._answer(request, call_request, answers.beam_answer)
 
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
         if (body.prompt is None) == (body.tokens is None):
             raise InvalidRequest("give exactly one of `prompt` and `tokens`", param="prompt")
-        create = partial(
-            self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences
-        )
+        create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
         return as_json(answers.state_answer(await anyio.to_thread.run_sync(create)), 201)
 
     async def states(self, request: Request, _: EmptyBody) -> Response:
@@ -157,12 +155,16 @@ class Handlers:
             }
         )
 
-    def _state(self, request: Request) -> State:
-        return self._engine.state(request.path_params["state_id"])
+    def _open(self, state_id: str) -> State:
+        try:
+            return self._engine.state(state_id)
+        except StateNotFound as error:
+            raise StateNotFound(error.message, param="state_id") from None
 
-    async def _answer(
-        self, request: Request, call_request: CallRequest, encode: Callable[[Any], Any]
-    ) -> Response:
+    def _state(self, request: Request) -> State:
+        return self._open(request.path_params["state_id"])
+
+    async def _answer(self, request: Request, call_request: CallRequest, encode: Callable[[Any], Any]) -> Response:
         call = self._engine.submit(call_request)
         async with cancel_when_gone(request.receive, call):
             return as_json(encode(await call))

@@ -10,10 +10,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from ..types import BeamSearch, GenerateMulti, GenerateToken, Sampling
+from ..types import BeamSearch, GenerateMulti, GenerateToken, Sampling, check_int
 
 if TYPE_CHECKING:
     from ..state import State
+
+MAX_N = 1024  # continuations of one request: its answer holds them all
 
 
 def _about(description: str, **schema: float) -> Meta:
@@ -85,11 +87,12 @@ class TokenBody(_DrawBody, frozen=True, kw_only=True):
 class MultiBody(_DrawBody, frozen=True, kw_only=True):
     """Draw n continuations of a state, which stays as it is."""
 
-    n: Annotated[int, _about("How many continuations.", minimum=1)] = 1
+    n: Annotated[int, _about("How many continuations.", minimum=1, maximum=MAX_N)] = 1
     keep_states: KeepStates = False
 
     def request(self, state: State) -> GenerateMulti:
         """Raises InvalidRequest when a value is out of range."""
+        check_int("n", self.n, 1, MAX_N)
         return GenerateMulti(
             state=state,
             n=self.n,
@@ -109,9 +112,9 @@ class BeamBody(Body, frozen=True, kw_only=True):
     state_id: StateId
     num_beams: Annotated[int, _about("Beams kept at every step.", minimum=1)] = 4
     max_length: Annotated[int, _about("Most new tokens, the state's own not counted.", minimum=1)] = 16
-    early_stopping: Annotated[
-        bool | Literal["never"], _about("Whether to stop as soon as num_beams have ended.")
-    ] = False
+    early_stopping: Annotated[bool | Literal["never"], _about("Whether to stop as soon as num_beams have ended.")] = (
+        False
+    )
     length_penalty: Annotated[float, _about("Exponent of the length that scores are divided by.")] = 1.0
     num_return: Annotated[int | None, _about("How many to answer; null: num_beams.", minimum=1)] = None
     stop_sequences: Stops = None
