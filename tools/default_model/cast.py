@@ -138,7 +138,7 @@ def elder(rng: random.Random, hero: Character) -> Character:
 
 def thing(rng: random.Random, category: str) -> Thing:
     """A thing of a category of `words.THINGS`, with a color or another adjective."""
-    noun = rng.choice(words.THINGS[category]).replace("_", " ")
+    noun = rng.choice(words.THINGS[category])
     adjective = rng.choice(words.COLORS if rng.random() < 0.6 else words.SIZES)
     return Thing(adjective, noun)
 

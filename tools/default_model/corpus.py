@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import torch
@@ -16,11 +17,20 @@ from vocabulary import BOS_ID, EOS_ID
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """`tokens` of all documents end to end, the index at which each document `starts`, and the bytes of the texts."""
+    """`tokens` of all documents end to end, the index at which each document `starts`, and the bytes of "
+    "the texts."""
 
     tokens: NDArray[np.uint16]
     starts: NDArray[np.int64]
     text_bytes: int
+
+    def save(self, path: Path) -> None:
+        np.savez(path, tokens=self.tokens, starts=self.starts, text_bytes=self.text_bytes)
+
+    @staticmethod
+    def load(path: Path) -> Corpus:
+        with np.load(path) as saved:
+            return Corpus(saved["tokens"], saved["starts"], int(saved["text_bytes"]))
 
 
 def tokenize(tokenizer: Tokenizer, seed: int, count: int) -> Corpus:
@@ -37,7 +47,8 @@ def tokenize(tokenizer: Tokenizer, seed: int, count: int) -> Corpus:
 
 
 class Batches:
-    """Rows of length T + 1, each from the start of a document on; every document starts a row once per round."""
+    """Rows of length T + 1, each from the start of a document on; every document starts a row once per "
+    "round."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self._corpus = corpus

@@ -16,7 +16,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from vocabulary import BOS, BOS_ID, EOS, EOS_ID
 
-MOST_BYTES = 8 * 2**20
+MOST_BYTES = 8_000_000
 
 
 def config_of(shape: Shape) -> dict[str, object]:
@@ -49,7 +49,8 @@ def config_of(shape: Shape) -> dict[str, object]:
 
 
 def tensors_of(model: Decoder) -> dict[str, Tensor]:
-    """The weights by their names in the Llama layout; fused projections are cut apart, the tied head is not written."""
+    """The weights by their names in the Llama layout; fused projections are cut apart, the tied head is "
+    "not written."""
     s = model.shape
     tensors = {"model.embed_tokens.weight": model.embedding.weight, "model.norm.weight": model.norm.weight}
     for index, block in enumerate(model.blocks):
@@ -83,7 +84,8 @@ def write_json(path: Path, value: dict[str, object]) -> None:
 
 
 def export(run: Path, to: Path) -> None:
-    """All files of the checkpoint but the model card. Raises ValueError if the weights are larger than 8 MB."""
+    """All files of the checkpoint but the model card. Raises ValueError if the weights are larger than 8 "
+    "MB."""
     model = load(run)
     to.mkdir(parents=True, exist_ok=True)
     write_json(to / "config.json", config_of(model.shape))

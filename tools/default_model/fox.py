@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from cast import Character
-
 from grammar import maybe, say
 
 SENTENCE = "The quick brown fox jumps over the lazy dog"
@@ -16,25 +15,32 @@ OPENING = say(
     SENTENCE + ". [The dog opens one eye and yawns.|The dog does not even wake up.|The dog looks up and barks.]",
     SENTENCE + " and [runs into the {wild}|lands in the soft grass|disappears behind a tree|hides under a bush].",
     SENTENCE + ", but the dog [does not move|only yawns|keeps on sleeping|just smiles].",
-    SENTENCE + " [every {time}|every {weekday}|again and again]. [It is his favorite game.|The dog does not mind.|Nobody knows why.]",
+    SENTENCE + " [every {time}|every {weekday}|again and again]. "
+    "[It is his favorite game.|The dog does not mind.|Nobody knows why.]",
     SENTENCE + " [while|because] the [cat|old owl|little bird] [is watching|looks on|sings a song].",
     SENTENCE + ", over the [fence|log|stream], and over the [wall|hill|garden gate].",
     SENTENCE + ". It is a {w} {time} in {season}.",
     SENTENCE + ". \"[Wake up|Come and play|Catch me if you can]!\" [he shouts|says the fox|calls the fox].",
-    SENTENCE + " {p.at}. [The sun is warm, and the grass is green.|A {small} sees it and laughs.|Far away, a bell rings.]",
+    SENTENCE + " {p.at}. "
+    "[The sun is warm, and the grass is green.|A {small} sees it and laughs.|Far away, a bell rings.]",
 )
 
 PRESENT = (
     say(
-        "\"Why do you jump over me?\" asks the dog. \"[Because it is fun|Because you are in my way|I want to be the best jumper],\" says the fox.",
-        "\"Hello, my friend!\" says the fox. \"Do you want to play?\" \"[Not now|I am too tired|Maybe later],\" says the dog.",
-        "The dog is tired, because he [was awake all night|watched the house|ran after the cat]. \"Let me sleep,\" he says.",
-        "The fox is {trait}, and the dog is {trait2}. [They are best friends.|But they like each other.|They live {p.at}.]",
+        "\"Why do you jump over me?\" asks the dog. \"[Because it is fun|Because you are in my way|I want "
+        "to be the best jumper],\" says the fox.",
+        "\"Hello, my friend!\" says the fox. \"Do you want to play?\" \"[Not now|I am too tired|Maybe "
+        "later],\" says the dog.",
+        "The dog is tired, because he [was awake all night|watched the house|ran after the cat]. \"Let me "
+        "sleep,\" he says.",
+        "The fox is {trait}, and the dog is {trait2}. [They are best friends.|But they like each "
+        "other.|They live {p.at}.]",
     ),
     say(
         "The fox has {t.a}. \"Look what I found {p.at},\" he says. The dog [lifts his head|gets up slowly].",
         "Then {wnow}. \"Come with me,\" says the fox. \"I know a [dry|warm|quiet] place.\"",
-        "A {small} comes along. \"Please help me,\" says the {small}. \"I can't find my [mother|nest|way home].\"",
+        "A {small} comes along. \"Please help me,\" says the {small}. \"I can't find my [mother|nest|way "
+        "home].\"",
         "Suddenly the fox smells {food}. \"Are you hungry?\" he asks. The dog jumps up at once.",
         "\"I can jump, too,\" says the dog. \"Then show me,\" says the fox.",
     ),
@@ -45,8 +51,10 @@ PRESENT = (
     ),
     say(
         "So they go {p.to} together. The fox runs ahead, and the dog walks behind him.",
-        "The dog runs [and runs|as fast as he can], and he jumps over the fox! \"Now you are the lazy one,\" he says.",
-        "They share {food} and look at the [clouds|stars|river]. [It is very quiet.|The dog tells a story.|The fox sings a song.]",
+        "The dog runs [and runs|as fast as he can], and he jumps over the fox! \"Now you are the lazy "
+        "one,\" he says.",
+        "They share {food} and look at the [clouds|stars|river]. [It is very quiet.|The dog tells a "
+        "story.|The fox sings a song.]",
         "The dog gets up, runs, and jumps. Splash! He lands in the [pond|mud|puddle]. They both laugh.",
     ),
     say(

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 _CHOICE = re.compile(r"\[([^\[\]]*)\]")
-_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiouAEIOU])")
+_ARTICLE = re.compile(r"\b([Aa]) (?=[aeiAEI]|[oO](?!ne\b)|[uU](?!se|ni)|hour|honest)")
 _SENTENCE = re.compile(r'(^|[.!?] |\n|\.\" |(?:^| |\n)")([a-z])')
 _SPACES = re.compile(r" {2,}")
 
@@ -19,6 +19,11 @@ class Beat:
 
     templates: tuple[str, ...]
     chance: float
+
+
+def listed(text: str) -> tuple[str, ...]:
+    """The words of a text; an underscore joins the words of one entry."""
+    return tuple(word.replace("_", " ") for word in text.split())
 
 
 def say(*templates: str) -> Beat:

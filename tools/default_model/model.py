@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +32,7 @@ class RmsNorm(nn.Module):
         self.eps = eps
 
     def forward(self, x: Tensor) -> Tensor:
-        return F.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
+        return functional.rms_norm(x, (x.shape[-1],), self.weight.to(x.dtype), self.eps)
 
 
 def rotate(x: Tensor, cos: Tensor, sin: Tensor) -> Tensor:
@@ -74,7 +74,7 @@ class Block(nn.Module):
         mixed = attend(qk[:, : s.H], qk[:, s.H :], qkv[:, s.H + s.G :])
         x = x + self.out(mixed.transpose(1, 2).reshape(rows, length, s.H * s.D))
         gate, up = self.gate_up(self.feed_norm(x)).chunk(2, dim=-1)
-        return x + self.down(F.silu(gate) * up)
+        return x + self.down(functional.silu(gate) * up)
 
 
 class Decoder(nn.Module):
@@ -106,4 +106,4 @@ class Decoder(nn.Module):
         return self.norm(x)
 
     def forward(self, ids: Tensor) -> Tensor:
-        return F.linear(self.hidden(ids), self.embedding.weight)
+        return functional.linear(self.hidden(ids), self.embedding.weight)

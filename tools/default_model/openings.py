@@ -15,7 +15,8 @@ HERO = say(
     "There once was {h.intro} who was very {h.trait}.",
     "Long ago, there was {h.intro}. {h.he} lived {home} and was [always|very] {h.trait}.",
     "One day, {h.intro} [went|walked|ran] {p.to}. [It was a {w} day.|The day was {w}.|]",
-    "One {w} {time}, {h.intro} [went for a walk|woke up early|sat by the window|was looking for something to do].",
+    "One {w} {time}, {h.intro} [went for a walk|woke up early|sat by the window|was looking for something "
+    "to do].",
     "One {w} {time} in {season}, {h.intro} was {p.at}.",
     "It was a {w} {time}. {h.intro} [was|sat|was playing|was walking] {p.at}.",
     "It was a {w} {time} in {season}, and {h.intro} was [awake early|all alone|very happy|a little bored].",
@@ -32,7 +33,8 @@ HERO = say(
     "A long time ago, {h.intro} lived {home}.",
     "{h.name} was {h.a_kind} who lived {home}. [Everyone|All who knew {h.him}] called {h.him} {h.trait}.",
     "{h.name} was {h.a_trait_kind}. {h.he} [loved|liked] to [play|walk|be] {p.at}.",
-    "Deep in the [night|{season}], when {wclause}, {h.intro} was [still awake|wide awake|sitting by the fire].",
+    "Deep in the [night|{season}], when {wclause}, {h.intro} was [still awake|wide awake|sitting by the "
+    "fire].",
     "When the sun [came up|went down] over the [hills|trees|town], {h.intro} was {p.at}.",
     "Yesterday, {h.intro} had a [big day|strange day|very good day]. It began {p.at}.",
     "Many years ago, {home}, there was {h.intro}. Nobody was as {h.trait} as {h.name}.",
@@ -42,7 +44,8 @@ COLOR = maybe(
     "{wsent}",
     "{h.name} felt [happy|calm|cheerful|full of joy|ready for the day].",
     "{h.he} had eaten {food} [for breakfast|for lunch|that morning], and {h.he} felt strong.",
-    "[Birds were singing|A dog was barking|Bees were humming|A bell was ringing] [far away|not far away|nearby].",
+    "[Birds were singing|A dog was barking|Bees were humming|A bell was ringing] [far away|not far "
+    "away|nearby].",
     "{h.he} was {age} years old.",
     "Everything [looked|seemed] [bright|new|quiet|lovely] that {time}.",
     "The {season} had just [begun|come].",
@@ -57,9 +60,12 @@ FRIEND = maybe(
 )
 
 HOME = say(
-    "[That night|At bedtime|In the evening], {h.name} [fell asleep|went to bed|slept] with a [big|happy|little] smile.",
-    "{h.name} went home and told [everyone|{h.his} family] [about the day|what had happened|the whole story].",
-    "[And so|In the end], {h.name} and {f.name} were [very happy|good friends|glad] [together|for a long time|again].",
+    "[That night|At bedtime|In the evening], {h.name} [fell asleep|went to bed|slept] with a "
+    "[big|happy|little] smile.",
+    "{h.name} went home and told [everyone|{h.his} family] [about the day|what had happened|the whole "
+    "story].",
+    "[And so|In the end], {h.name} and {f.name} were [very happy|good friends|glad] [together|for a long "
+    "time|again].",
     "When the sun went down, {h.name} went home. It had been a [good|great|wonderful|long] day.",
     "From that day on, {h.name} was [always|even more] [kind|careful|brave|patient|friendly].",
     "From then on, {h.name} and {f.name} [met every day|played together every {weekday}|were best friends].",

@@ -7,17 +7,21 @@ from grammar import Beat, maybe, say
 ME: tuple[Beat, ...] = (
     say(
         "[Hello|Hi|Hello there|Good morning|Hey]! My name is {h.call}, and I am {age} years old.",
-        "[Hello|Hi], I am {h.call}. [How are you?|What is your name?|Nice to meet you!] I am {age} years old.",
+        "[Hello|Hi], I am {h.call}. [How are you?|What is your name?|Nice to meet you!] I am {age} years "
+        "old.",
         "My name is {h.call}. I am {age} years old[| and I like {food}].",
         "I am {h.call}. [Today|Right now|Now] I am {p.at}.",
         "I have {t.a}. {o.call} gave it to me [last {season}|on my birthday|when I was {age}].",
-        "I [like|love|want] to {skill}. [It is not easy.|It makes me happy.|My friend {f.call} likes it, too.]",
+        "I [like|love|want] to {skill}. [It is not easy.|It makes me happy.|My friend {f.call} likes it, "
+        "too.]",
         "I [am|try to be] very {trait} [today|at school|when I play with {f.call}].",
     ),
     say(
-        "I live in a [small|big|blue|white] house [near|by] the {near} with my [mother|father|grandmother] and my [little|big] [brother|sister].",
+        "I live in a [small|big|blue|white] house [near|by] the {near} with my [mother|father|grandmother] "
+        "and my [little|big] [brother|sister].",
         "My best friend is {f.call}. We [play|walk|read|sing] together {p.at}.",
-        "I have a {small}. [Its name is|It is called] {pet}. It is [small|brown|very funny] and likes {food}.",
+        "I have a {small}. [Its name is|It is called] {pet}. It is [small|brown|very funny] and likes "
+        "{food}.",
         "We live near the {near}. From my window, I can see the [hills|trees|river|stars].",
     ),
     say(
@@ -36,7 +40,8 @@ SCENE: tuple[Beat, ...] = (
         "The sun [is shining|was shining|came up|went down] over the [hills|sea|town|trees].",
         "The sun is [warm|bright|high in the sky] today. The [sky|sea] is blue.",
         "The moon is [round|bright] tonight. The stars [shine|look down].",
-        "The [cat|dog|bird|baby|old man|little girl|king|queen|teacher|boat|train] is [here|very quiet|late today|happy].",
+        "The [cat|dog|bird|baby|old man|little girl|king|queen|teacher|boat|train] is [here|very quiet|late "
+        "today|happy].",
         "The rain [is falling|fell] on the [roof|grass|street]. Drip, drop, drip, drop.",
         "A {small} [sat|was sitting|slept] {p.at}. It was a {w} {time}.",
         "A [big|little|{color}] [bird|boat|train|balloon|leaf|fish] [went by|came along|passed by].",
@@ -45,7 +50,8 @@ SCENE: tuple[Beat, ...] = (
         "There is a [big|old|small] [tree|house|bridge|well] {p.at}.",
     ),
     say(
-        "The [birds|children|bees|frogs] are [singing|busy|awake]. The [wind|grass|water] is [soft|cool|still].",
+        "The [birds|children|bees|frogs] are [singing|busy|awake]. The [wind|grass|water] is "
+        "[soft|cool|still].",
         "A {small} looks up at the sky. \"What a {w} day!\" it says.",
         "{h.name} sees it and [smiles|stops|waves]. \"[How nice|How lovely|Look at that],\" {h.he} says.",
         "Everyone comes out to look. {f.name} is there, and {h.name}, too.",
@@ -95,14 +101,18 @@ SAID: tuple[Beat, ...] = (
 
 LIST: tuple[Beat, ...] = (
     say(
-        "{h.name} made a list for {weekday}:\n1. Go {p.to}.\n2. Find {t.the}.\n3. Eat {food}.\n4. Visit {f.name}.\n",
+        "{h.name} made a list for {weekday}:\n1. Go {p.to}.\n2. Find {t.the}.\n3. Eat {food}.\n4. Visit "
+        "{f.name}.\n",
         "Things to buy at the market:\n- {food}\n- {food2}\n- {t.a}\n- {q.a}\n",
-        "How to {skill}:\n1. Take a deep breath.\n2. Start slowly.\n3. Try again.\n4. Have fun with {f.call}.\n",
+        "How to {skill}:\n1. Take a deep breath.\n2. Start slowly.\n3. Try again.\n4. Have fun with "
+        "{f.call}.\n",
         "One, two, three, four, five. {h.name} can count to ten. Six, seven, eight, nine, ten!",
         "One {color} {q.noun}, two {smalls}, three [apples|eggs|pears]: {h.name} counted everything {p.at}.",
         "{h.name} had {n} coins. {h.he} gave one coin to {f.name} for {t.a}.",
-        "Dear {o.call},\nI am {p.at}. {wnow_cap}. I have {t.a} and I eat {food} every day. I miss you!\nLove,\n{h.call}\n",
-        "Dear {f.call},\nhow are you? I am well. Do you still have {t.the}? Please come and visit me in {season}.\nYour friend,\n{h.call}\n",
+        "Dear {o.call},\nI am {p.at}. {wnow_cap}. I have {t.a} and I eat {food} every day. I miss "
+        "you!\nLove,\n{h.call}\n",
+        "Dear {f.call},\nhow are you? I am well. Do you still have {t.the}? Please come and visit me in "
+        "{season}.\nYour friend,\n{h.call}\n",
     ),
     say(
         "{h.name} [smiled|nodded|was ready]. Then {h.he} [put on a coat|took a bag] and went {p.to}.",

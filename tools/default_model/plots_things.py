@@ -11,35 +11,48 @@ LOST: tuple[Beat, ...] = (
         "{h.name} loved {h.his} {t.bare} more than anything. {o.name} had given it to {h.him}.",
     ),
     say(
-        "But [one day|that morning|after lunch], the {t.noun} was gone. {h.name} [could not find it anywhere|did not know where it was].",
+        "But [one day|that morning|after lunch], the {t.noun} was gone. {h.name} [could not find it "
+        "anywhere|did not know where it was].",
         "Then something [sad|bad] happened. {h.name} looked in {h.his} bag, and the {t.noun} was not there.",
-        "[When {h.he} came home|That afternoon], {h.he} saw that {h.his} {t.noun} was missing. \"Oh no!\" {h.he} [cried|said]. "
+        "[When {h.he} came home|That afternoon], {h.he} saw that {h.his} {t.noun} was missing. \"Oh no!\" "
+        "{h.he} [cried|said]. "
         "\"Where is my {t.noun}?\"",
     ),
     maybe(
         "{h.name} [began to cry|felt very sad|wanted to cry|sat down and cried].",
-        "{h.his} heart [felt heavy|beat fast]. {h.he} [did not want to eat|could not think of anything else].",
+        "{h.his} heart [felt heavy|beat fast]. {h.he} [did not want to eat|could not think of anything "
+        "else].",
     ),
     say(
-        "{h.he} looked under the [bed|table|bench|bush] and behind the [door|tree|chair|fence], but it was not there.",
+        "{h.he} looked under the [bed|table|bench|bush] and behind the [door|tree|chair|fence], but it was "
+        "not there.",
         "{h.he} looked [here and there|up and down|everywhere]. {h.he} found {q.a}, but not the {t.noun}.",
-        "{h.name} looked in the [box|grass|basket|closet]. [No {t.noun}|Nothing]. {h.he} looked by the [road|gate|wall|stairs]. [No {t.noun}|Nothing there].",
+        "{h.name} looked in the [box|grass|basket|closet]. [No {t.noun}|Nothing]. {h.he} looked by the "
+        "[road|gate|wall|stairs]. [No {t.noun}|Nothing there].",
     ),
     say(
-        "{f.Name} saw {h.him} and asked, \"Why are you so sad?\" \"I lost my {t.noun},\" said {h.name}. \"I will help you "
+        "{f.Name} saw {h.him} and asked, \"Why are you so sad?\" \"I lost my {t.noun},\" said {h.name}. \"I "
+        "will help you "
         "[find it|look for it],\" said {f.name}.",
-        "Just then, {f.name} came by. \"What is wrong?\" {f.name} asked. \"My {t.noun} is [lost|gone],\" {h.name} said. "
+        "Just then, {f.name} came by. \"What is wrong?\" {f.name} asked. \"My {t.noun} is [lost|gone],\" "
+        "{h.name} said. "
         "\"Do not worry,\" said {f.name}. \"Let us look together.\"",
-        "{h.name} went to {f.name} and said, \"Please help me. I can't find my {t.noun}.\" {f.name} [nodded|smiled] and came along.",
+        "{h.name} went to {f.name} and said, \"Please help me. I can't find my {t.noun}.\" {f.name} "
+        "[nodded|smiled] and came along.",
     ),
     say(
-        "They walked {p.to} and looked [around|carefully|under every leaf]. There, [behind a rock|under a leaf|next to a tree|in the grass], was the {t.noun}!",
-        "They went [back {p.to}|all the way {p.to}]. \"Look!\" {f.name} [shouted|said]. \"Is that your {t.noun}?\" It was!",
-        "At last {f.name} saw something {t.adjective} {p.at}. It was the {t.noun}! A [bird|puppy|kitten] had [taken it|played with it].",
-        "Then {h.name} remembered. {h.he} had been {p.at} that morning! They ran there, and the {t.noun} was still there.",
+        "They walked {p.to} and looked [around|carefully|under every leaf]. There, [behind a rock|under a "
+        "leaf|next to a tree|in the grass], was the {t.noun}!",
+        "They went [back {p.to}|all the way {p.to}]. \"Look!\" {f.name} [shouted|said]. \"Is that your "
+        "{t.noun}?\" It was!",
+        "At last {f.name} saw something {t.adjective} {p.at}. It was the {t.noun}! A [bird|puppy|kitten] "
+        "had [taken it|played with it].",
+        "Then {h.name} remembered. {h.he} had been {p.at} that morning! They ran there, and the {t.noun} "
+        "was still there.",
     ),
     say(
-        "\"Thank you, {f.call}!\" said {h.name}. {h.he} [held the {t.noun} tight|hugged the {t.noun}|was so happy].",
+        "\"Thank you, {f.call}!\" said {h.name}. {h.he} [held the {t.noun} tight|hugged the {t.noun}|was so "
+        "happy].",
         "{h.name} hugged {f.name}. \"You are a good friend,\" {h.he} said.",
         "{h.name} [jumped for joy|laughed and danced]. \"We found it!\" {h.he} said.",
     ),
@@ -51,18 +64,25 @@ LOST: tuple[Beat, ...] = (
 
 FOUND: tuple[Beat, ...] = (
     say(
-        "[While {h.he} was playing|As {h.he} was walking] {p.at}, {h.name} saw something [shine|in the grass|on the ground]. It was {t.a}.",
-        "{p.at}, {h.name} found {t.a}. [{h.he} had never seen one like it.|It was under a leaf.|It lay in the sand.|]",
+        "[While {h.he} was playing|As {h.he} was walking] {p.at}, {h.name} saw something [shine|in the "
+        "grass|on the ground]. It was {t.a}.",
+        "{p.at}, {h.name} found {t.a}. [{h.he} had never seen one like it.|It was under a leaf.|It lay in "
+        "the sand.|]",
         "{h.name} tripped over something {p.at}. {h.he} looked down and saw {t.a}!",
     ),
     say(
-        "\"[Whose {t.noun} is this|Who lost this {t.noun}|Where did this {t.noun} come from]?\" {h.he} [asked|wondered|said].",
-        "{h.he} picked it up. \"What a pretty {t.noun},\" {h.he} said. \"[Somebody must miss it|I wonder whose it is].\"",
-        "{h.name} wanted to keep the {t.noun}, but {h.he} thought, \"[Maybe somebody is sad without it|It is not mine].\"",
+        "\"[Whose {t.noun} is this|Who lost this {t.noun}|Where did this {t.noun} come from]?\" {h.he} "
+        "[asked|wondered|said].",
+        "{h.he} picked it up. \"What a pretty {t.noun},\" {h.he} said. \"[Somebody must miss it|I wonder "
+        "whose it is].\"",
+        "{h.name} wanted to keep the {t.noun}, but {h.he} thought, \"[Maybe somebody is sad without it|It "
+        "is not mine].\"",
     ),
     say(
-        "{h.he} asked {f.name}. \"Is this your {t.noun}?\" \"No,\" said {f.name}. \"[It is not mine|I have never seen it|Mine is at home].\"",
-        "First {h.he} went to {f.name}. {f.name} looked at the {t.noun} and shook {f.his} head. \"Not mine,\" {f.he} said.",
+        "{h.he} asked {f.name}. \"Is this your {t.noun}?\" \"No,\" said {f.name}. \"[It is not mine|I have "
+        "never seen it|Mine is at home].\"",
+        "First {h.he} went to {f.name}. {f.name} looked at the {t.noun} and shook {f.his} head. \"Not "
+        "mine,\" {f.he} said.",
     ),
     maybe(
         "\"[Let us ask|Why don't we ask] {o.name},\" said {f.name}.",
@@ -70,17 +90,22 @@ FOUND: tuple[Beat, ...] = (
         "{h.name} was [a little tired|getting tired], but {h.he} did not give up.",
     ),
     say(
-        "Then they met an old {job}. The {job} was looking for something. \"I have lost my {t.noun},\" the {job} said [sadly|softly].",
-        "By the [road|well|gate|bridge] sat an old {job}, who looked very sad. \"My {t.noun} is gone,\" said the {job}.",
+        "Then they met an old {job}. The {job} was looking for something. \"I have lost my {t.noun},\" the "
+        "{job} said [sadly|softly].",
+        "By the [road|well|gate|bridge] sat an old {job}, who looked very sad. \"My {t.noun} is gone,\" "
+        "said the {job}.",
         "At last they came to the house of the {job}. \"Have you seen my {t.noun}?\" the {job} asked.",
     ),
     say(
-        "\"Here it is!\" said {h.name}, and {h.he} held out the {t.noun}. The {job} [laughed with joy|was so happy|began to smile].",
-        "{h.name} gave the {t.noun} to the {job}. \"[Thank you|Bless you|You are very kind],\" said the {job}.",
+        "\"Here it is!\" said {h.name}, and {h.he} held out the {t.noun}. The {job} [laughed with joy|was "
+        "so happy|began to smile].",
+        "{h.name} gave the {t.noun} to the {job}. \"[Thank you|Bless you|You are very kind],\" said the "
+        "{job}.",
     ),
     say(
         "The {job} gave {h.name} {food} [to say thank you|for being so honest|and a warm smile].",
-        "\"You are an honest [friend|heart|little one],\" said the {job}. {h.name} felt [proud|warm inside|very good].",
+        "\"You are an honest [friend|heart|little one],\" said the {job}. {h.name} felt [proud|warm "
+        "inside|very good].",
         "\"You could have kept it,\" the {job} said. \"But it was yours,\" said {h.name}.",
     ),
     maybe(
@@ -91,18 +116,24 @@ FOUND: tuple[Beat, ...] = (
 
 BROKEN: tuple[Beat, ...] = (
     say(
-        "{o.Name} had {t.a}. It was very [old|special|dear to {o.him}]. \"Please be careful with it,\" {o.he} always said.",
+        "{o.Name} had {t.a}. It was very [old|special|dear to {o.him}]. \"Please be careful with it,\" "
+        "{o.he} always said.",
         "In the house there was {t.a}. It belonged to {o.name}, and {h.name} was not allowed to touch it.",
     ),
     say(
-        "But {h.name} [wanted to look at it|was curious|was running too fast]. Crash! The {t.noun} fell and broke.",
-        "One day {h.name} was [dancing|jumping|playing ball] inside. {h.he} bumped into the {t.noun}, and it fell [down|to the floor] and broke.",
-        "{h.name} picked up the {t.noun}, and it [slipped out of {h.his} hands|fell]. It broke into {n} pieces.",
+        "But {h.name} [wanted to look at it|was curious|was running too fast]. Crash! The {t.noun} fell and "
+        "broke.",
+        "One day {h.name} was [dancing|jumping|playing ball] inside. {h.he} bumped into the {t.noun}, and "
+        "it fell [down|to the floor] and broke.",
+        "{h.name} picked up the {t.noun}, and it [slipped out of {h.his} hands|fell]. It broke into {n} "
+        "pieces.",
     ),
     say(
-        "{h.name} was [scared|afraid|very sorry]. {h.he} hid the pieces [under the bed|in a box|behind a chair].",
+        "{h.name} was [scared|afraid|very sorry]. {h.he} hid the pieces [under the bed|in a box|behind a "
+        "chair].",
         "\"Oh no,\" {h.name} whispered. \"What will {o.call} say?\"",
-        "{h.he} did not know what to do. {h.he} [sat down|hid in a corner] and [cried|thought for a long time].",
+        "{h.he} did not know what to do. {h.he} [sat down|hid in a corner] and [cried|thought for a long "
+        "time].",
     ),
     maybe(
         "{f.Name} came and saw {h.him}. \"You should tell the truth,\" {f.he} said.",
@@ -111,16 +142,22 @@ BROKEN: tuple[Beat, ...] = (
     ),
     say(
         "At last {h.name} went to {o.name} and said, \"I broke your {t.noun}. I am so sorry.\"",
-        "When {o.name} came home, {h.name} told the truth. \"[It was me|I did it],\" {h.he} said. \"I broke the {t.noun}.\"",
+        "When {o.name} came home, {h.name} told the truth. \"[It was me|I did it],\" {h.he} said. \"I broke "
+        "the {t.noun}.\"",
     ),
     say(
-        "{o.Name} [was quiet for a moment|looked at {h.him}|sat down]. Then {o.he} said, \"Thank you for telling me the truth.\"",
-        "{o.Name} was a little sad, but {o.he} was not angry. \"[A thing can be fixed|It was only a thing],\" {o.he} said. \"I am glad you told me.\"",
+        "{o.Name} [was quiet for a moment|looked at {h.him}|sat down]. Then {o.he} said, \"Thank you for "
+        "telling me the truth.\"",
+        "{o.Name} was a little sad, but {o.he} was not angry. \"[A thing can be fixed|It was only a "
+        "thing],\" {o.he} said. \"I am glad you told me.\"",
     ),
     say(
-        "Together they [glued the {t.noun}|put the {t.noun} back together|fixed the {t.noun}]. It was not [perfect|like new], but they liked it even more.",
-        "They got some glue and worked [all afternoon|all evening|for an hour]. In the end, the {t.noun} was whole again.",
-        "The next day, they went to the market and bought a new {t.noun}. {h.name} paid with {h.his} own coins.",
+        "Together they [glued the {t.noun}|put the {t.noun} back together|fixed the {t.noun}]. It was not "
+        "[perfect|like new], but they liked it even more.",
+        "They got some glue and worked [all afternoon|all evening|for an hour]. In the end, the {t.noun} "
+        "was whole again.",
+        "The next day, they went to the market and bought a new {t.noun}. {h.name} paid with {h.his} own "
+        "coins.",
     ),
     maybe(
         "{h.name} felt much better. It is good to tell the truth.",
@@ -134,15 +171,19 @@ SHARE: tuple[Beat, ...] = (
         "For {h.his} birthday, {h.name} got {t.a} from {o.name}.",
     ),
     say(
-        "{f.Name} saw it and asked, \"[Can I play with your {t.noun}|May I try your {t.noun}|Can I use the {t.noun} too]?\"",
+        "{f.Name} saw it and asked, \"[Can I play with your {t.noun}|May I try your {t.noun}|Can I use the "
+        "{t.noun} too]?\"",
         "{f.Name} came to play. \"What a nice {t.noun}!\" {f.he} said. \"Can I have a turn?\"",
     ),
     say(
-        "\"No!\" said {h.name}. \"It is mine!\" {f.Name} [was sad|looked at the ground|felt hurt] and went away.",
-        "{h.name} did not want to share. \"[It is my {t.noun}|You can't have it|Find your own {t.noun}],\" {h.he} said. {f.name} [walked away|went home] [slowly|sadly].",
+        "\"No!\" said {h.name}. \"It is mine!\" {f.Name} [was sad|looked at the ground|felt hurt] and went "
+        "away.",
+        "{h.name} did not want to share. \"[It is my {t.noun}|You can't have it|Find your own {t.noun}],\" "
+        "{h.he} said. {f.name} [walked away|went home] [slowly|sadly].",
     ),
     say(
-        "{h.name} played alone, but it was [no fun|not much fun|boring]. The {t.noun} was not so nice anymore.",
+        "{h.name} played alone, but it was [no fun|not much fun|boring]. The {t.noun} was not so nice "
+        "anymore.",
         "Then {h.name} was all alone with the {t.noun}. {h.he} [felt lonely|had nobody to laugh with].",
     ),
     maybe(
@@ -151,11 +192,14 @@ SHARE: tuple[Beat, ...] = (
         "{h.name} thought about {f.name}. \"I was not nice,\" {h.he} said [softly|to {h.self}].",
     ),
     say(
-        "So {h.name} ran after {f.name}. \"I am sorry,\" {h.he} said. \"[Let us share|Let us play together|You can have the first turn].\"",
-        "{h.name} went to find {f.name} {p.at}. \"I am sorry I was mean,\" {h.he} said. \"Do you want to play with my {t.noun}?\"",
+        "So {h.name} ran after {f.name}. \"I am sorry,\" {h.he} said. \"[Let us share|Let us play "
+        "together|You can have the first turn].\"",
+        "{h.name} went to find {f.name} {p.at}. \"I am sorry I was mean,\" {h.he} said. \"Do you want to "
+        "play with my {t.noun}?\"",
     ),
     say(
-        "{f.Name} smiled. \"Yes, [please|I would love to]!\" Then they took turns with the {t.noun} [all day|until dinner|until it was dark].",
+        "{f.Name} smiled. \"Yes, [please|I would love to]!\" Then they took turns with the {t.noun} [all "
+        "day|until dinner|until it was dark].",
         "{f.Name} was happy again. They played with the {t.noun} together, and they laughed and laughed.",
         "\"Thank you,\" said {f.name}. First {f.name} had a turn, then {h.name}, then {f.name} again.",
     ),
@@ -173,13 +217,16 @@ MAKE: tuple[Beat, ...] = (
         "\"What can we do today?\" asked {f.name}. \"Let us make {t.a},\" said {h.name}.",
     ),
     say(
-        "{h.he} got [some wood|some paper|an old box|a long string], [some glue|some rope|a hammer|some cloth], and a [brush|stick|needle|pot of paint].",
+        "{h.he} got [some wood|some paper|an old box|a long string], [some glue|some rope|a hammer|some "
+        "cloth], and a [brush|stick|needle|pot of paint].",
         "First {h.he} looked for the things {h.he} needed. {h.he} found [boards|sticks|paper] {p.at}.",
         "They needed three things: [wood|paper|string], [paint|glue|nails], and a lot of time.",
     ),
     say(
-        "{h.he} worked [all morning|very hard|for a long time], but the {t.noun} [fell down|fell apart|did not look right].",
-        "It was harder than {h.he} thought. The first {t.noun} [broke in two|was too small|was too heavy|fell over].",
+        "{h.he} worked [all morning|very hard|for a long time], but the {t.noun} [fell down|fell apart|did "
+        "not look right].",
+        "It was harder than {h.he} thought. The first {t.noun} [broke in two|was too small|was too "
+        "heavy|fell over].",
     ),
     maybe(
         "\"I can't do it,\" {h.name} said and kicked a [stone|stick].",
@@ -188,12 +235,16 @@ MAKE: tuple[Beat, ...] = (
     ),
     say(
         "{f.Name} came over. \"Try again,\" {f.he} said. \"I will hold this side, and you hold that side.\"",
-        "\"[Do not give up|You can do it],\" said {f.name}. \"Let me help you.\" [So they tried again.|Together it was much easier.]",
-        "{o.Name} showed {h.him} how to do it, [step by step|slowly and carefully]. {h.name} [watched|listened] and tried again.",
+        "\"[Do not give up|You can do it],\" said {f.name}. \"Let me help you.\" [So they tried "
+        "again.|Together it was much easier.]",
+        "{o.Name} showed {h.him} how to do it, [step by step|slowly and carefully]. {h.name} "
+        "[watched|listened] and tried again.",
     ),
     say(
-        "They [painted|made] it {t.adjective_color} and put it {p.at}. It [was beautiful|looked wonderful|was just right]!",
-        "When the sun went down, the {t.noun} was [finished|ready]. It was the best {t.noun} in the whole [town|valley|world].",
+        "They [painted|made] it {t.adjective_color} and put it {p.at}. It [was beautiful|looked "
+        "wonderful|was just right]!",
+        "When the sun went down, the {t.noun} was [finished|ready]. It was the best {t.noun} in the whole "
+        "[town|valley|world].",
         "This time it worked! The {t.noun} stood {p.at}, and [everyone came to see it|it did not fall].",
     ),
     say(
@@ -205,26 +256,32 @@ MAKE: tuple[Beat, ...] = (
 
 GIFT: tuple[Beat, ...] = (
     say(
-        "[Tomorrow was|It was almost] {o.name_his} birthday. {h.name} wanted to give {o.him} [something special|a gift].",
+        "[Tomorrow was|It was almost] {o.name_his} birthday. {h.name} wanted to give {o.him} [something "
+        "special|a gift].",
         "{o.Name} had been [sick|sad|very busy] all week, and {h.name} wanted to make {o.him} happy.",
     ),
     say(
-        "But {h.name} had no money. [{h.he} had only one coin.|{h.his} pockets were empty.|\"What can I do?\" {h.he} asked.]",
+        "But {h.name} had no money. [{h.he} had only one coin.|{h.his} pockets were empty.|\"What can I "
+        "do?\" {h.he} asked.]",
         "{h.he} went {p.to}, but {h.he} could not find [the right thing|anything good].",
         "\"What would {o.call} like?\" {h.he} asked {f.name}. They thought and thought.",
     ),
     say(
         "\"You can make something,\" said {f.name}. So {h.name} began to make {t.a}.",
         "Then {h.he} had an idea. {h.he} would make {t.a} all by {h.self}.",
-        "{f.Name} had an old {t.noun}. \"We can make it [pretty|new] again,\" said {f.name}. They made it clean and {t.adjective_color}.",
+        "{f.Name} had an old {t.noun}. \"We can make it [pretty|new] again,\" said {f.name}. They made it "
+        "clean and {t.adjective_color}.",
     ),
     say(
-        "{h.he} worked [in secret|every night|late into the night] and hid it [under the bed|in the barn|behind the door].",
+        "{h.he} worked [in secret|every night|late into the night] and hid it [under the bed|in the "
+        "barn|behind the door].",
         "It took [all day|{n} days|a long time], but {h.he} did not stop.",
     ),
     say(
-        "[In the morning|At last|On the big day], {h.name} gave {o.name} the {t.noun}. \"I made it for you,\" {h.he} said.",
-        "{o.Name} opened the [box|bag|paper] and saw the {t.noun}. [{o.his} eyes grew big.|{o.he} could not speak for a moment.]",
+        "[In the morning|At last|On the big day], {h.name} gave {o.name} the {t.noun}. \"I made it for "
+        "you,\" {h.he} said.",
+        "{o.Name} opened the [box|bag|paper] and saw the {t.noun}. [{o.his} eyes grew big.|{o.he} could not "
+        "speak for a moment.]",
     ),
     say(
         "\"It is the best gift I ever got,\" said {o.name} and hugged {h.him}.",

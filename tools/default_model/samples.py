@@ -16,8 +16,19 @@ from vocabulary import BOS_ID, EOS_ID
 
 PROMPTS = (
     "Once upon a time", "The quick brown fox", "", "One day, a girl named", "Once upon a time",
-    "The quick brown fox jumps over the lazy dog", "My name is", "It was a rainy morning", "", "Once upon a time",
+    "The quick brown fox jumps over the lazy dog", "My name is", "It was a rainy morning", "", "Once upon a "
+    "time",
 )
+
+# What the training holds in one matrix, and the checkpoint in several.
+FUSED = {
+    "attention_norm": ("input_layernorm",),
+    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
+    "out": ("self_attn.o_proj",),
+    "feed_norm": ("post_attention_layernorm",),
+    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
+    "down": ("mlp.down_proj",),
+}
 
 
 def load_folder(folder: Path) -> Decoder:
@@ -26,23 +37,16 @@ def load_folder(folder: Path) -> Decoder:
     tensors = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
     state = {"embedding.weight": tensors["model.embed_tokens.weight"], "norm.weight": tensors["model.norm.weight"]}
     for index in range(model.shape.L):
-        def part(*names: str, at: str = f"model.layers.{index}.") -> torch.Tensor:
-            return torch.cat([tensors[f"{at}{name}.weight"] for name in names])
-
-        state |= {
-            f"blocks.{index}.attention_norm.weight": part("input_layernorm"),
-            f"blocks.{index}.qkv.weight": part("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-            f"blocks.{index}.out.weight": part("self_attn.o_proj"),
-            f"blocks.{index}.feed_norm.weight": part("post_attention_layernorm"),
-            f"blocks.{index}.gate_up.weight": part("mlp.gate_proj", "mlp.up_proj"),
-            f"blocks.{index}.down.weight": part("mlp.down_proj"),
-        }
+        for ours, names in FUSED.items():
+            parts = [tensors[f"model.layers.{index}.{name}.weight"] for name in names]
+            state[f"blocks.{index}.{ours}.weight"] = torch.cat(parts)
     model.load_state_dict(state)
     return model
 
 
 def sample(model: Decoder, ids: list[int], seed: int, tokens: int, temperature: float) -> list[int]:
-    """`tokens` ids drawn after `ids`; after an end of text, the next story begins with BOS, as in training."""
+    """`tokens` ids drawn after `ids`; after an end of text, the next story begins with BOS, as in "
+    "training."""
     draw = torch.Generator().manual_seed(seed)
     ids = list(ids)
     with torch.no_grad():

@@ -19,7 +19,7 @@ import plots_friends
 import plots_nature
 import plots_things
 import words
-from grammar import Beat, expand, polish, tell
+from grammar import Beat, tell
 
 PLOTS = (*plots_things.PLOTS, *plots_friends.PLOTS, *plots_nature.PLOTS)
 STRANGER_PLOTS = frozenset({"new_friend", "got_lost"})
@@ -64,8 +64,8 @@ def draw_slots(
         "time": rng.choice(words.TIMES), "season": rng.choice(seasons), "meal": rng.choice(("lunch", "school")),
         "weekday": rng.choice(words.WEEKDAYS), "n": rng.choice(words.NUMBERS), "age": rng.choice(words.AGES),
         "skill": rng.choice(words.SKILLS), "fear": rng.choice(words.FEARS), "job": rng.choice(words.JOBS),
-        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR), "small": small, "smalls": lexicon.plural(small), "pet": pet,
-        "wild": rng.choice(("forest", "woods", "tall grass", "night", "field")),
+        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR), "small": small, "pet": pet,
+        "smalls": lexicon.plural(small), "wild": rng.choice(("forest", "woods", "tall grass", "night", "field")),
     } | lexicon.draw_lexicon(rng)
 
 
@@ -99,7 +99,7 @@ def _tale(rng: random.Random) -> str:
 
 def _fox_tale(rng: random.Random) -> str:
     """A story that opens with the fox sentence and goes on in the present, or as one of the plots."""
-    name, category, beats = rng.choice([plot for plot in PLOTS if plot[0] not in STRANGER_PLOTS])
+    _, category, beats = rng.choice([plot for plot in PLOTS if plot[0] not in STRANGER_PLOTS])
     slots = draw_slots(rng, category, fox.FOX, fox.DOG)
     if rng.random() < 0.6:
         return _join(tell((fox.OPENING, *fox.PRESENT), rng, slots), rng)

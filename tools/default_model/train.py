@@ -8,17 +8,18 @@ are learned. The whole state is saved every few minutes, and `--resume` goes on 
 from __future__ import annotations
 
 import argparse
+import itertools
 import math
 import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from corpus import Batches, Corpus, tokenize
 from model import Decoder, Shape
 from stories import stories
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn import functional
 from vocabulary import train_tokenizer
 
 HELD_OUT_SEED = 1_000_003
@@ -26,7 +27,7 @@ HELD_OUT_SEED = 1_000_003
 
 def parse() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--out", type=Path, required=True, help="folder for tokenizer.json and checkpoint.pt")
+    parser.add_argument("--out", type=Path, required=True, help="folder of the run: tokenizer, tokens, checkpoint")
     parser.add_argument("--minutes", type=float, help="budget of time")
     parser.add_argument("--steps", type=int, help="budget of steps (repeatable, unlike minutes)")
     parser.add_argument("--stories", type=int, default=250_000)
@@ -49,7 +50,7 @@ def loss_of(model: Decoder, rows: Tensor) -> Tensor:
     """Mean nats per token of int64 rows [B, T + 1]."""
     with torch.autocast(rows.device.type, torch.bfloat16):
         logits = model(rows[:, :-1])
-    return F.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())
+    return functional.cross_entropy(logits.flatten(0, 1).float(), rows[:, 1:].flatten())
 
 
 def held_out(model: Decoder, corpus: Corpus, length: int, device: str) -> float:
@@ -76,14 +77,14 @@ def rate_at(progress: float, step: int, peak: float) -> float:
 
 def prepare(options: argparse.Namespace) -> tuple[Tokenizer, Corpus, Corpus]:
     options.out.mkdir(parents=True, exist_ok=True)
-    path = options.out / "tokenizer.json"
+    path, tokens = options.out / "tokenizer.json", options.out / "corpus.npz"
     if options.resume:
-        tokenizer = Tokenizer.from_file(str(path))
+        tokenizer, corpus = Tokenizer.from_file(str(path)), Corpus.load(tokens)
     else:
-        source = stories(options.seed)
-        tokenizer = train_tokenizer(next(source) for _ in range(40_000))
+        tokenizer = train_tokenizer(itertools.islice(stories(options.seed), 40_000))
         tokenizer.save(str(path))
-    corpus = tokenize(tokenizer, options.seed, options.stories)
+        corpus = tokenize(tokenizer, options.seed, options.stories)
+        corpus.save(tokens)
     print(f"{len(corpus.starts)} stories, {len(corpus.tokens)} tokens, {corpus.text_bytes} bytes", flush=True)
     return tokenizer, corpus, tokenize(tokenizer, HELD_OUT_SEED, 2000)
 
