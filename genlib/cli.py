@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from .errors import GenlibError, InvalidRequest
+from .types import check_int
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -164,10 +165,12 @@ def serve(args: argparse.Namespace) -> None:
         from .server.run import serve as run  # noqa: PLC0415
     except ModuleNotFoundError as error:
         raise GenlibError(f"serving needs the package {error.name!r}: pip install 'genlib[server]'") from error
+    check_int("port", args.port, 0, 65535)
+    check_int("drain_timeout", args.drain_timeout, 0)
     key = None if args.api_key_file is None else _read_key(args.api_key_file)
     try:
         sock = listen(args.host, args.port)
-    except (OSError, OverflowError) as error:
+    except OSError as error:
         raise GenlibError(f"cannot listen on {args.host}, port {args.port}: {error}") from error
     with closing(sock), _engine(args) as engine:
         url = address(sock)
