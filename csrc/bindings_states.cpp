@@ -100,9 +100,8 @@ void bind_batches(py::class_<StateTable>& table) {
           "take_copies",
           [](StateTable& self, py::object out) { return self.take_copies(output_grid(out, "out")); },
           py::arg("out"))
-      .def("fill", &fill, py::arg("handles"), py::arg("counts"), py::kw_only(), py::arg("ids"),
-           py::arg("positions"), py::arg("starts"), py::arg("lengths"), py::arg("tables"),
-           py::arg("rows") = py::none())
+      .def("fill", &fill, py::arg("handles"), py::arg("counts"), py::arg("ids"), py::arg("positions"),
+           py::arg("starts"), py::arg("lengths"), py::arg("tables"), py::arg("rows") = py::none())
       .def(
           "block_tables",
           [](const StateTable& self, py::object handles, py::object tables) {
@@ -134,7 +133,7 @@ void bind_states(py::module_& m) {
   m.attr("PAGE_SIZE") = kPageSize;
   py::register_exception<OutOfPages>(m, "OutOfPages");
   py::class_<StateTable> table(m, "StateTable");
-  table.def(py::init<int32_t>(), py::arg("num_pages"))
+  table.def(py::init<int32_t, uint32_t>(), py::arg("num_pages"), py::arg("hash_mask") = UINT32_MAX)
       .def("create", &StateTable::create, py::arg("namespace"))
       .def("fork", &StateTable::fork, py::arg("handle"))
       .def("free", &StateTable::free, py::arg("handle"))

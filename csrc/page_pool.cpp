@@ -23,13 +23,13 @@ size_t checked_size(int32_t num_pages) {
 
 }  // namespace
 
-PagePool::PagePool(int32_t num_pages)
+PagePool::PagePool(int32_t num_pages, uint32_t hash_mask)
     : holds_(checked_size(num_pages), 0),
       tokens_(holds_.size() * kPageSize, 0),
       free_(holds_.size()),
       lru_(holds_.size() + 1),
       num_unused_(num_pages),
-      index_(num_pages, tokens_.data()) {
+      index_(num_pages, tokens_.data(), hash_mask) {
   for (int32_t page = 0; page < num_pages; ++page) free_[page] = num_pages - 1 - page;
   lru_[num_pages] = {num_pages, num_pages};
 }

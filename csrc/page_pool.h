@@ -24,7 +24,8 @@ struct OutOfPages : std::runtime_error {
 
 class PagePool {
  public:
-  explicit PagePool(int32_t num_pages);
+  // hash_mask: see PrefixIndex.
+  explicit PagePool(int32_t num_pages, uint32_t hash_mask = UINT32_MAX);
   PagePool(const PagePool&) = delete;  // the index points into tokens_
   PagePool& operator=(const PagePool&) = delete;
 

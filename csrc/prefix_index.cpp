@@ -22,10 +22,11 @@ uint64_t draw_key() {
 
 }  // namespace
 
-PrefixIndex::PrefixIndex(int32_t num_pages, const int32_t* tokens)
+PrefixIndex::PrefixIndex(int32_t num_pages, const int32_t* tokens, uint32_t hash_mask)
     : tokens_(tokens),
       nodes_(static_cast<size_t>(num_pages)),
       buckets_(std::bit_ceil(static_cast<size_t>(num_pages)), kNoPage),
+      hash_mask_(hash_mask),
       key_{draw_key(), draw_key()} {}
 
 uint32_t PrefixIndex::hash(uint64_t parent, uint64_t space, const int32_t* tokens) const {
@@ -36,7 +37,7 @@ uint32_t PrefixIndex::hash(uint64_t parent, uint64_t space, const int32_t* token
   for (size_t i = 0; i < kWords; i += 2) {
     state = mix(words[i] ^ key_[0] ^ state, words[i + 1] ^ key_[1]) + (state >> 1);
   }
-  return static_cast<uint32_t>(state ^ (state >> 32));
+  return static_cast<uint32_t>(state ^ (state >> 32)) & hash_mask_;
 }
 
 int32_t PrefixIndex::find(uint64_t parent, uint64_t space, const int32_t* tokens) const {

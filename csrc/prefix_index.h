@@ -18,8 +18,9 @@ class PrefixIndex {
   static constexpr uint64_t kRoot = 0;
 
   // tokens[P * W]: the tokens of every page. Owned by the caller, must outlive the index, and must not change
-  // under a registered page.
-  PrefixIndex(int32_t num_pages, const int32_t* tokens);
+  // under a registered page. hash_mask: bits of the hash that count; 0 makes all keys collide, which shows in
+  // tests that the hash decides nothing.
+  PrefixIndex(int32_t num_pages, const int32_t* tokens, uint32_t hash_mask);
 
   // The registered page with this key, or kNoPage. tokens[W].
   int32_t find(uint64_t parent, uint64_t space, const int32_t* tokens) const;
@@ -51,7 +52,8 @@ class PrefixIndex {
   const int32_t* tokens_;
   std::vector<Node> nodes_;       // [P]
   std::vector<int32_t> buckets_;  // [power of two >= P]: the first page of each chain
-  uint64_t key_[2];               // drawn at random, so that nobody can choose tokens that collide
+  uint32_t hash_mask_;
+  uint64_t key_[2];  // drawn at random, so that nobody can choose tokens that collide
   uint64_t next_serial_ = kRoot + 1;
   int32_t size_ = 0;
 };

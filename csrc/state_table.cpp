@@ -7,7 +7,7 @@
 
 namespace genlib {
 
-StateTable::StateTable(int32_t num_pages) : pool_(num_pages) {}
+StateTable::StateTable(int32_t num_pages, uint32_t hash_mask) : pool_(num_pages, hash_mask) {}
 
 void StateTable::refuse(Handle handle) {
   throw ArgumentError(

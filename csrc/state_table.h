@@ -47,8 +47,8 @@ class StateTable {
   // Slot in the low 24 bits, generation above: a handle is never given out twice in 2^39 reuses of its slot.
   using Handle = int64_t;
 
-  // Throws ArgumentError unless 1 <= num_pages < 2^27.
-  explicit StateTable(int32_t num_pages);
+  // Throws ArgumentError unless 1 <= num_pages < 2^27. hash_mask: see PrefixIndex.
+  explicit StateTable(int32_t num_pages, uint32_t hash_mask = UINT32_MAX);
 
   // Every call that takes a handle throws ArgumentError if its entry was freed or never made.
   Handle create(uint64_t space);

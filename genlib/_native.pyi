@@ -24,8 +24,9 @@ class StateTable:
     ValueError if its entry was freed or never made.
     """
 
-    def __init__(self, num_pages: int) -> None:
-        """P pages of PAGE_SIZE positions. ValueError unless 1 ≤ num_pages < 2²⁷."""
+    def __init__(self, num_pages: int, hash_mask: int = 0xFFFFFFFF) -> None:
+        """P pages of PAGE_SIZE positions. ValueError unless 1 ≤ num_pages < 2²⁷. `hash_mask` is for tests: with 0
+        all prefixes have one hash, and what is found must be the same, since tokens are compared."""
 
     def create(self, namespace: int) -> int:
         """An empty entry; pages are found again only within one namespace (0 ≤ namespace < 2⁶⁴). Its handle."""
