@@ -16,12 +16,13 @@ import lexicon
 import openings
 import pieces
 import plots_friends
+import plots_gifts
 import plots_nature
 import plots_things
 import words
 from grammar import Beat, tell
 
-PLOTS = (*plots_things.PLOTS, *plots_friends.PLOTS, *plots_nature.PLOTS)
+PLOTS = (*plots_things.PLOTS, *plots_gifts.PLOTS, *plots_friends.PLOTS, *plots_nature.PLOTS)
 STRANGER_PLOTS = frozenset({"new_friend", "got_lost"})
 _BOUNDARY = re.compile(r'(?<=[.!?]) (?=[A-Z])')
 
@@ -36,11 +37,8 @@ def _cast(rng: random.Random) -> tuple[cast.Character, cast.Character]:
     return hero, make_friend(rng, frozenset({hero.name, hero.kind}), female)
 
 
-def draw_slots(
-    rng: random.Random, category: str, hero: cast.Character, friend: cast.Character
-) -> dict[str, object]:
-    """Everything that a template may name, drawn once so that it stays the same through a story."""
-    weather, clause, sentence, seasons = rng.choice(words.WEATHER)
+def _things(rng: random.Random, category: str, hero: cast.Character) -> dict[str, object]:
+    """The things and places of a story, all different from each other."""
     thing = cast.thing(rng, category)
     other = cast.thing(rng, "toy")
     while other.noun == thing.noun:
@@ -53,20 +51,38 @@ def draw_slots(
     trait, trait2 = rng.sample(words.TRAITS, 2)
     homes = words.CHILD_HOMES if hero.kind in ("girl", "boy") else words.WILD_HOMES
     home = rng.choice(homes).format(x=rng.choice(words.NEAR), h=hero)
-    now = clause.replace("was", "is")
-    small = rng.choice([k for k in words.SMALL_ANIMALS if k not in (hero.kind, friend.kind)])
-    pet = rng.choice([n for n in words.PET_NAMES if n not in (hero.name, friend.name)])
     return {
-        "h": hero, "f": friend, "o": cast.elder(rng, hero), "t": thing, "q": other, "p": where, "p2": elsewhere,
-        "food": food, "food2": food2, "trait": trait, "trait2": trait2, "home": home,
+        "t": thing, "q": other, "p": where, "p2": elsewhere, "food": food, "food2": food2,
+        "trait": trait, "trait2": trait2, "home": home,
         "home_cap": home[0].upper() + home[1:].replace("his ", "my ").replace("her ", "my "),
-        "w": weather, "wclause": clause, "wsent": sentence, "wnow": now, "wnow_cap": now[0].upper() + now[1:],
+    }
+
+
+def _circumstances(rng: random.Random, seasons: tuple[str, ...]) -> dict[str, object]:
+    """Time, numbers, skills, fears and the like; the season suits the weather."""
+    return {
         "time": rng.choice(words.TIMES), "season": rng.choice(seasons), "meal": rng.choice(("lunch", "school")),
         "weekday": rng.choice(words.WEEKDAYS), "n": rng.choice(words.NUMBERS), "age": rng.choice(words.AGES),
         "skill": rng.choice(words.SKILLS), "fear": rng.choice(words.FEARS), "job": rng.choice(words.JOBS),
-        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR), "small": small, "pet": pet,
-        "smalls": lexicon.plural(small), "wild": rng.choice(("forest", "woods", "tall grass", "night", "field")),
-    } | lexicon.draw_lexicon(rng)
+        "color": rng.choice(words.COLORS), "near": rng.choice(words.NEAR),
+        "wild": rng.choice(("forest", "woods", "tall grass", "night", "field")),
+    }
+
+
+def draw_slots(
+    rng: random.Random, category: str, hero: cast.Character, friend: cast.Character
+) -> dict[str, object]:
+    """Everything that a template may name, drawn once so that it stays the same through a story."""
+    weather, clause, sentence, seasons = rng.choice(words.WEATHER)
+    now = clause.replace("was", "is")
+    slots = _things(rng, category, hero)
+    small = rng.choice([k for k in words.SMALL_ANIMALS if k not in (hero.kind, friend.kind)])
+    slots |= {
+        "pet": rng.choice([n for n in words.PET_NAMES if n not in (hero.name, friend.name)]),
+        "h": hero, "f": friend, "o": cast.elder(rng, hero), "small": small, "smalls": lexicon.plural(small),
+        "w": weather, "wclause": clause, "wsent": sentence, "wnow": now, "wnow_cap": now[0].upper() + now[1:],
+    }
+    return slots | _circumstances(rng, seasons) | lexicon.draw_lexicon(rng)
 
 
 def _join(parts: list[str], rng: random.Random) -> str:
