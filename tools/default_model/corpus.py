@@ -17,8 +17,7 @@ from vocabulary import BOS_ID, EOS_ID
 
 @dataclass(frozen=True, slots=True)
 class Corpus:
-    """`tokens` of all documents end to end, the index at which each document `starts`, and the bytes of "
-    "the texts."""
+    """All documents end to end, the index at which each starts, and the bytes of their texts."""
 
     tokens: NDArray[np.uint16]
     starts: NDArray[np.int64]
@@ -47,8 +46,7 @@ def tokenize(tokenizer: Tokenizer, seed: int, count: int) -> Corpus:
 
 
 class Batches:
-    """Rows of length T + 1, each from the start of a document on; every document starts a row once per "
-    "round."""
+    """Rows of T + 1 tokens from the start of a document on; a round starts one at every document."""
 
     def __init__(self, corpus: Corpus, seed: int) -> None:
         self._corpus = corpus

@@ -10,7 +10,8 @@ import json
 from pathlib import Path
 
 import torch
-from model import Decoder, Shape
+from layout import to_llama
+from model import Shape
 from safetensors.torch import save_file
 from tokenizers import Tokenizer
 from torch import Tensor
@@ -48,35 +49,11 @@ def config_of(shape: Shape) -> dict[str, object]:
     }
 
 
-def tensors_of(model: Decoder) -> dict[str, Tensor]:
-    """The weights by their names in the Llama layout; fused projections are cut apart, the tied head is "
-    "not written."""
-    s = model.shape
-    tensors = {"model.embed_tokens.weight": model.embedding.weight, "model.norm.weight": model.norm.weight}
-    for index, block in enumerate(model.blocks):
-        q, k, v = block.qkv.weight.split((s.H * s.D, s.G * s.D, s.G * s.D))
-        gate, up = block.gate_up.weight.split((s.F, s.F))
-        parts = {
-            "input_layernorm": block.attention_norm.weight,
-            "self_attn.q_proj": q,
-            "self_attn.k_proj": k,
-            "self_attn.v_proj": v,
-            "self_attn.o_proj": block.out.weight,
-            "post_attention_layernorm": block.feed_norm.weight,
-            "mlp.gate_proj": gate,
-            "mlp.up_proj": up,
-            "mlp.down_proj": block.down.weight,
-        }
-        tensors |= {f"model.layers.{index}.{name}.weight": part for name, part in parts.items()}
-    return {name: tensor.detach().to(torch.bfloat16).clone().contiguous() for name, tensor in tensors.items()}
-
-
-def load(run: Path) -> Decoder:
-    """The decoder of a training run's folder, in float32 on the CPU."""
-    model = Decoder(Shape())
+def tensors_of(run: Path, shape: Shape) -> dict[str, Tensor]:
+    """The weights of a training run's folder by their names in the Llama layout, rounded to bfloat16."""
     saved = torch.load(run / "checkpoint.pt", map_location="cpu", weights_only=True)
-    model.load_state_dict(saved["model"])
-    return model
+    tensors = to_llama(saved["model"], shape)
+    return {name: tensor.to(torch.bfloat16).clone().contiguous() for name, tensor in tensors.items()}
 
 
 def write_json(path: Path, value: dict[str, object]) -> None:
@@ -84,11 +61,10 @@ def write_json(path: Path, value: dict[str, object]) -> None:
 
 
 def export(run: Path, to: Path) -> None:
-    """All files of the checkpoint but the model card. Raises ValueError if the weights are larger than 8 "
-    "MB."""
-    model = load(run)
+    """All files of the checkpoint but the model card. Raises ValueError for weights above 8 MB."""
+    shape = Shape()
     to.mkdir(parents=True, exist_ok=True)
-    write_json(to / "config.json", config_of(model.shape))
+    write_json(to / "config.json", config_of(shape))
     ids: dict[str, object] = {"bos_token_id": BOS_ID, "eos_token_id": EOS_ID}
     write_json(to / "generation_config.json", ids | {"do_sample": True, "temperature": 0.7, "top_p": 1.0})
     write_json(
@@ -100,12 +76,12 @@ def export(run: Path, to: Path) -> None:
             "add_bos_token": True,
             "add_eos_token": False,
             "clean_up_tokenization_spaces": False,
-            "model_max_length": model.shape.context,
+            "model_max_length": shape.context,
         },
     )
     Tokenizer.from_file(str(run / "tokenizer.json")).save(str(to / "tokenizer.json"))
     weights = to / "model.safetensors"
-    save_file(tensors_of(model), str(weights), metadata={"format": "pt"})
+    save_file(tensors_of(run, shape), str(weights), metadata={"format": "pt"})
     weights.chmod(0o644)
     if weights.stat().st_size > MOST_BYTES:
         raise ValueError(f"{weights} has {weights.stat().st_size} bytes, more than {MOST_BYTES}; shrink the shape")

@@ -9,6 +9,7 @@ import argparse
 from pathlib import Path
 
 import torch
+from layout import from_llama
 from model import Decoder, Shape
 from safetensors.torch import load_file
 from tokenizers import Tokenizer
@@ -16,37 +17,21 @@ from vocabulary import BOS_ID, EOS_ID
 
 PROMPTS = (
     "Once upon a time", "The quick brown fox", "", "One day, a girl named", "Once upon a time",
-    "The quick brown fox jumps over the lazy dog", "My name is", "It was a rainy morning", "", "Once upon a "
-    "time",
+    "The quick brown fox jumps over the lazy dog", "My name is", "It was a rainy morning", "",
+    "Once upon a time",
 )
-
-# What the training holds in one matrix, and the checkpoint in several.
-FUSED = {
-    "attention_norm": ("input_layernorm",),
-    "qkv": ("self_attn.q_proj", "self_attn.k_proj", "self_attn.v_proj"),
-    "out": ("self_attn.o_proj",),
-    "feed_norm": ("post_attention_layernorm",),
-    "gate_up": ("mlp.gate_proj", "mlp.up_proj"),
-    "down": ("mlp.down_proj",),
-}
 
 
 def load_folder(folder: Path) -> Decoder:
     """A decoder in float32 from the files that `export.py` wrote."""
     model = Decoder(Shape())
     tensors = {name: tensor.float() for name, tensor in load_file(folder / "model.safetensors").items()}
-    state = {"embedding.weight": tensors["model.embed_tokens.weight"], "norm.weight": tensors["model.norm.weight"]}
-    for index in range(model.shape.L):
-        for ours, names in FUSED.items():
-            parts = [tensors[f"model.layers.{index}.{name}.weight"] for name in names]
-            state[f"blocks.{index}.{ours}.weight"] = torch.cat(parts)
-    model.load_state_dict(state)
+    model.load_state_dict(from_llama(tensors, model.shape))
     return model
 
 
 def sample(model: Decoder, ids: list[int], seed: int, tokens: int, temperature: float) -> list[int]:
-    """`tokens` ids drawn after `ids`; after an end of text, the next story begins with BOS, as in "
-    "training."""
+    """`ids` and `tokens` more; after an end of text, the next story begins with BOS, as in training."""
     draw = torch.Generator().manual_seed(seed)
     ids = list(ids)
     with torch.no_grad():

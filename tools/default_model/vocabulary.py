@@ -12,8 +12,7 @@ SIZE = 4096
 
 
 def train_tokenizer(texts: Iterable[str]) -> Tokenizer:
-    """Learn `SIZE` tokens from texts; ids 0 and 1 are BOS and EOS, and BOS is put first by the "
-    "post-processor."""
+    """Learn `SIZE` tokens from texts; ids 0 and 1 are BOS and EOS, and encoding puts BOS first."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
