@@ -53,9 +53,7 @@ def _arguments(options: object) -> dict[str, Any]:
     return {**left, "sampling": Sampling(**sampling)}
 
 
-def generate_token(
-    state: State, *, stream: bool = False, **options: Unpack[TokenOptions]
-) -> Call[TokenResult]:
+def generate_token(state: State, *, stream: bool = False, **options: Unpack[TokenOptions]) -> Call[TokenResult]:
     """genlib.generate_token, to await; with stream=True for `async for`. Raises as it does, at once."""
     return state.engine.submit(GenerateToken(state, **_arguments(options)), stream=stream)
 

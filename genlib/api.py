@@ -43,13 +43,9 @@ def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:
 
 
 @overload
-def generate_token(
-    state: State, *, stream: Literal[False] = False, **options: Unpack[TokenOptions]
-) -> TokenResult: ...
+def generate_token(state: State, *, stream: Literal[False] = False, **options: Unpack[TokenOptions]) -> TokenResult: ...
 @overload
-def generate_token(
-    state: State, *, stream: Literal[True], **options: Unpack[TokenOptions]
-) -> Iterator[Piece]: ...
+def generate_token(state: State, *, stream: Literal[True], **options: Unpack[TokenOptions]) -> Iterator[Piece]: ...
 def generate_token(
     state: State,
     *,
@@ -72,9 +68,7 @@ def generate_token(
     EngineClosed; the state is as it was then.
     """
     sampling = Sampling(temperature, top_p, top_k, min_p, seed)
-    request = GenerateToken(
-        state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos, probability
-    )
+    request = GenerateToken(state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos, probability)
     check_bool("stream", stream)
     call: Call[TokenResult] = state.engine.submit(request, stream=stream)
     return iter(call) if stream else call.result()

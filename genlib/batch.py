@@ -102,10 +102,7 @@ class Batch:
     def build(self, work: list[tuple[Sequence, int]], table: StateTable) -> int:
         """Fills the buffers for `work`, as Scheduler.plan gives it. Returns N."""
         steady = len(work) == len(self.work) and all(
-            new[0] is old[0]
-            and new[1] == old[1] == 1
-            and not new[0].row_changed
-            and new[0].wants is Wants.DRAW
+            new[0] is old[0] and new[1] == old[1] == 1 and not new[0].row_changed and new[0].wants is Wants.DRAW
             for new, old in zip(work, self.work, strict=True)
         )
         self.work = work

@@ -97,9 +97,7 @@ class BeamJob(FromBase):
         entries = [self._grow(h) for h in search.beams]
         for old in self._beams:
             self._free(old.entry)
-        self.table.append_one(
-            np.array(entries, np.int64), np.array([h.token_ids[-1] for h in search.beams], np.int32)
-        )
+        self.table.append_one(np.array(entries, np.int64), np.array([h.token_ids[-1] for h in search.beams], np.int32))
         self.engine.scheduler.remove(self._beams)
         self._beams = [self._sequence(e, Wants.BEAM, index=i) for i, e in enumerate(entries)]
         self.engine.scheduler.add(self._beams)

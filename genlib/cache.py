@@ -31,9 +31,7 @@ class Cache:
     def __init__(self, num_pages: int) -> None:
         self.table = StateTable(num_pages)
         self.num_pages = num_pages
-        self._idle: OrderedDict[str, tuple[int, int]] = (
-            OrderedDict()
-        )  # state id → entry, version of the record
+        self._idle: OrderedDict[str, tuple[int, int]] = OrderedDict()  # state id → entry, version of the record
 
     def open(self, state: State, record: Record, num_tokens: int, more: int) -> int | None:
         """A new entry with the first `num_tokens` tokens of a record, what is cached of them computed, and the

@@ -15,7 +15,7 @@ from typing import Generic, Protocol, TypeVar, cast
 from .errors import CallCancelled
 from .types import Piece, Result
 
-R = TypeVar("R", bound=Result, covariant=True)
+R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
 class Owner(Protocol):
@@ -25,7 +25,7 @@ class Owner(Protocol):
     def settle(self, call: Call[Result], taken: int | None) -> None: ...
 
 
-class Call(Generic[R]):
+class Call(Generic[R_co]):
     """A running call. `streams` says whether it can be iterated.
 
     Every method may be used from any thread; one consumer takes the pieces.
@@ -81,18 +81,18 @@ class Call(Generic[R]):
         """Ends the call; its state is as it was. Idempotent; nothing happens once it is committed."""
         self._owner.cancel(cast("Call[Result]", self))
 
-    def result(self, timeout: float | None = None) -> R:
+    def result(self, timeout: float | None = None) -> R_co:
         """Waits for the end. Raises the call's error, or TimeoutError after `timeout` seconds (it goes on)."""
         with self._changed:
             if not self._changed.wait_for(lambda: self.done, timeout):
                 raise TimeoutError(f"the call is still running after {timeout} s")
         return self._get()
 
-    def _get(self) -> R:
+    def _get(self) -> R_co:
         self._settle(None)
         if self._error is not None:
             raise self._error
-        return cast(R, self._result)
+        return cast(R_co, self._result)
 
     def _settle(self, taken: int | None) -> None:
         """Commits a stream: the first `taken` pieces, or all of it."""
@@ -150,7 +150,7 @@ class Call(Generic[R]):
                 self._wakers.append(wake)
             await future
 
-    async def _wait_async(self) -> R:
+    async def _wait_async(self) -> R_co:
         try:
             await self._changed_async(lambda: self.done)
         except asyncio.CancelledError:
@@ -158,7 +158,7 @@ class Call(Generic[R]):
             raise
         return self._get()
 
-    def __await__(self) -> Generator[None, None, R]:
+    def __await__(self) -> Generator[None, None, R_co]:
         return self._wait_async().__await__()
 
     async def __aiter__(self) -> AsyncIterator[Piece]:

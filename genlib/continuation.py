@@ -76,7 +76,7 @@ class Continuation:
 
     def piece(self, state_id: str) -> Piece | None:
         """The last token as a piece of a stream; None when an end of text has nothing to show."""
-        shown = not (self.finish_reason == "end_of_text")
+        shown = self.finish_reason != "end_of_text"
         if not shown and not self._flushed:
             return None
         last = slice(-1, None) if shown else slice(0, 0)

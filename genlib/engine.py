@@ -160,9 +160,7 @@ class Engine:
             ids = self._check_tokens(tokens)
         if not ids:
             name = "prompt" if tokens is None else "tokens"
-            raise InvalidRequest(
-                f"`{name}` must not be empty: this model has no BOS to begin with", param=name
-            )
+            raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
         self._check_context(len(ids), "prompt" if tokens is None else "tokens")
         with self.lock:
             space = self._namespaces.setdefault(t.check_text("namespace", namespace), len(self._namespaces))
@@ -213,7 +211,7 @@ class Engine:
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Token ids of a text, without BOS. Raises InvalidRequest."""
-        return tuple(self.tokenizer.encode(t.check_text("text", text)))
+        return tuple(self.tokenizer.encode(t.check_text("text", text), continues=True))
 
     def append(self, state: State, text: str) -> None:
         """See State.append."""

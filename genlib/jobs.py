@@ -67,7 +67,7 @@ class BaseJob:
     def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
         raise NotImplementedError
 
-    def scored(self, seq: Sequence, logprobs: list[float]) -> None:
+    def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         raise NotImplementedError
 
     def expanded(self, logits: Float32) -> None:
@@ -206,8 +206,7 @@ class MultiJob(FromBase):
         self.seed = seed
         self.width = min(request.n, engine.scheduler.max_batch)
         self._continuations = [
-            Continuation(request, self.record, engine.tokenizer, engine.eos_ids, seed)
-            for _ in range(request.n)
+            Continuation(request, self.record, engine.tokenizer, engine.eos_ids, seed) for _ in range(request.n)
         ]
         self._kept: dict[int, int] = {}
         self._tickets: list[int] = []
@@ -318,7 +317,7 @@ class ScoreJob(BaseJob):
         seq.logits_from = known - 1
         return [seq]
 
-    def scored(self, seq: Sequence, logprobs: list[float]) -> None:
+    def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         self._logprobs += logprobs
         if len(self._logprobs) == len(self.token_ids):
             self.engine.scheduler.end(self)

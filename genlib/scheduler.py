@@ -74,7 +74,7 @@ class Job(Protocol):
     def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
         """A sequence has its next token, which its entry holds already."""
 
-    def scored(self, seq: Sequence, logprobs: list[float]) -> None:
+    def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         """The log-probabilities of a sequence's next known tokens."""
 
     def expanded(self, logits: Float32) -> None:

@@ -32,12 +32,7 @@ def refuse(param: str, rule: str, value: object) -> InvalidRequest:
 def check_int(param: str, value: object, low: int, high: int | None = None) -> None:
     """Raises InvalidRequest unless `value` is an int (not a bool) in [low, high]."""
     rule = f"be an integer ≥ {low}" if high is None else f"be an integer from {low} to {high}"
-    if (
-        isinstance(value, bool)
-        or not isinstance(value, int)
-        or value < low
-        or (high is not None and value > high)
-    ):
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
         raise refuse(param, rule, value)
 
 

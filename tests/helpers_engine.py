@@ -25,7 +25,7 @@ class ByteTokenizer:
     def __init__(self, prefix: tuple[int, ...] = (BOS,)) -> None:
         self.prefix_ids = prefix
 
-    def encode(self, text: str) -> list[int]:
+    def encode(self, text: str, *, continues: bool = False) -> list[int]:
         return list(text.encode())
 
     def token_bytes(self, token: int) -> bytes:
@@ -42,9 +42,7 @@ class FakeModel:
     vocab_size = VOCABULARY
     page_bytes = 1
 
-    def __init__(
-        self, context_length: int = 256, eos_every: int = 0, gate: threading.Semaphore | None = None
-    ):
+    def __init__(self, context_length: int = 256, eos_every: int = 0, gate: threading.Semaphore | None = None):
         self.context_length = context_length
         self.eos_every = eos_every
         self.gate = gate
@@ -111,9 +109,7 @@ class FakeModel:
         self.closed = True
 
 
-def fake_engine(
-    model: FakeModel | None = None, *, prefix: tuple[int, ...] = (BOS,), pages: int = 64, **limits
-):
+def fake_engine(model: FakeModel | None = None, *, prefix: tuple[int, ...] = (BOS,), pages: int = 64, **limits):
     """An engine over a FakeModel; `pages` in all."""
     model = model or FakeModel()
     tokenizer = ByteTokenizer(prefix)

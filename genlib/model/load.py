@@ -36,12 +36,10 @@ def load(
     if dtype not in DTYPES:
         raise refuse("dtype", f"be one of {', '.join(DTYPES)}", dtype)
     if device not in ("auto", "cpu"):
-        raise BackendError(
-            f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device"
-        )
+        raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device")
     folder = EMBEDDED if model is None else Path(model)
     config = ModelConfig.load(folder)
-    tokenizer = Tokenizer.load(folder)
+    tokenizer = Tokenizer.load(folder, vocab_size=config.vocab_size, control_ids=config.eos_ids)
     checkpoint = Checkpoint.open(folder)
     check(checkpoint, config)
     ops = select("cpu", threads)

@@ -1,0 +1,222 @@
+"""The three calls' arguments and results, with the embedded model."""
+
+from __future__ import annotations
+
+import inspect
+import math
+from typing import get_type_hints
+
+import pytest
+
+import genlib
+from genlib import aio, api
+
+NAN = float("nan")
+BAD_TOKEN = [
+    ("max_tokens", [0, -1, 1.5, True, None, "4"]),
+    ("temperature", [-0.1, 1e-7, 1.1e4, NAN, math.inf, True, "1", None]),
+    ("top_p", [0, -1, 1.3, NAN, True, None]),
+    ("top_k", [-1, 0.5, True, None]),
+    ("min_p", [-0.1, 1.1, NAN, None]),
+    ("seed", [-1, 2**64, 1.0, True, "7"]),
+    ("stop_sequences", ["abc", 5, [""], [3], [None], ["\ud800"], ["x"] * 65]),
+    ("min_tokens", [-1, 17, True, None]),
+    ("ignore_eos", [0, "no", None]),
+    ("probability", ["raw", None]),
+]
+BAD_MULTI = [("n", [0, -2, True, 1.0, None]), ("keep_states", [1, None])]
+BAD_BEAM = [
+    ("num_beams", [0, 65, True, None]),
+    ("max_length", [0, None, 1.0]),
+    ("early_stopping", ["always", 1, None]),
+    ("length_penalty", [NAN, math.inf, "1", True, None]),
+    ("num_return", [0, 5, True]),
+    ("stop_sequences", [[""]]),
+    ("keep_states", [0]),
+]
+
+
+def cases(table):
+    return [pytest.param(name, value, id=f"{name}={value!r}"[:40]) for name, values in table for value in values]
+
+
+@pytest.fixture(scope="module")
+def engine():
+    with genlib.Engine(threads=1) as engine:
+        yield engine
+
+
+@pytest.fixture
+def state(engine):
+    with engine.create_state("The quick brown fox") as state:
+        before = state.tokens
+        yield state
+        assert state.tokens == before
+
+
+def refused(call, state, name, value):
+    with pytest.raises(genlib.InvalidRequest) as caught:
+        call(state, **{name: value})
+    assert caught.value.param is not None
+    assert caught.value.param.startswith(name)
+    assert f"`{caught.value.param}`" in str(caught.value)
+    assert caught.value.status == 400
+
+
+@pytest.mark.parametrize(("name", "value"), cases(BAD_TOKEN))
+def test_generate_token_refuses(state, name, value):
+    refused(genlib.generate_token, state, name, value)
+    refused(aio.generate_token, state, name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), cases(BAD_TOKEN + BAD_MULTI))
+def test_generate_multi_refuses(state, name, value):
+    refused(genlib.generate_multi, state, name, value)
+
+
+@pytest.mark.parametrize(("name", "value"), cases(BAD_BEAM))
+def test_beam_search_refuses(state, name, value):
+    refused(genlib.beam_search, state, name, value)
+    refused(aio.beam_search, state, name, value)
+
+
+def test_unknown_arguments_are_refused(state):
+    for call in (genlib.generate_token, genlib.generate_multi, genlib.beam_search, aio.generate_token):
+        with pytest.raises(TypeError, match="tempreature"):
+            call(state, tempreature=1.0)
+
+
+@pytest.mark.parametrize(
+    ("options", "param"),
+    [
+        ({}, "prompt"),
+        ({"prompt": "a", "tokens": [1]}, "prompt"),
+        ({"prompt": 5}, "prompt"),
+        ({"prompt": "\udfff"}, "prompt"),
+        ({"tokens": []}, "tokens"),
+        ({"tokens": "abc"}, "tokens"),
+        ({"tokens": [0, -1]}, "tokens[1]"),
+        ({"tokens": [10**6]}, "tokens[0]"),
+        ({"tokens": [1.0]}, "tokens[0]"),
+        ({"prompt": "a", "stop_sequences": [""]}, "stop_sequences[0]"),
+        ({"prompt": "a", "namespace": None}, "namespace"),
+        ({"prompt": "word " * 2000}, "prompt"),
+        ({"tokens": [5] * 1025}, "tokens"),
+    ],
+)
+def test_create_state_refuses(engine, options, param):
+    before = len(engine.states())
+    with pytest.raises(genlib.InvalidRequest) as caught:
+        engine.create_state(**options)
+    assert caught.value.param == param
+    assert len(engine.states()) == before
+
+
+@pytest.mark.parametrize(
+    ("option", "value"),
+    [
+        ("max_batch", 0),
+        ("prefill_chunk", -1),
+        ("max_queue", 1.5),
+        ("threads", 0),
+        ("kv_memory", 1),
+        ("dtype", "int8"),
+        ("batch_invariant", 1),
+        ("state_dir", "states"),
+    ],
+)
+def test_engine_refuses(option, value):
+    with pytest.raises(genlib.InvalidRequest, match=f"`{option}`"):
+        genlib.Engine(**{option: value})
+
+
+def test_devices_that_are_not_there():
+    with pytest.raises(genlib.BackendError, match="`device`"):
+        genlib.Engine(device="cuda")
+
+
+def test_checkpoints_that_are_not_there(tmp_path):
+    with pytest.raises(genlib.CheckpointError, match="config.json"):
+        genlib.Engine(tmp_path)
+
+
+def test_results_hang_together(engine):
+    state = engine.create_state("Once upon a time")
+    result = genlib.generate_token(state, max_tokens=30, temperature=0.7)
+    assert result.text == "".join(result.new_tokens)
+    assert len(result.new_tokens) == len(result.token_ids) == len(result.probabilities) == len(result.logprobs)
+    assert all(
+        0 < p <= 1 and p == pytest.approx(math.exp(q), rel=1e-5)
+        for p, q in zip(result.probabilities, result.logprobs, strict=True)
+    )
+    assert 0 <= result.seed < 2**53
+    assert state.text == "Once upon a time" + result.text
+    again = engine.create_state("Once upon a time")
+    assert genlib.generate_token(again, max_tokens=30, temperature=0.7, seed=result.seed) == dataclass_with(
+        result, state_id=again.id
+    )
+
+
+def dataclass_with(result, **changes):
+    import dataclasses
+
+    return dataclasses.replace(result, **changes)
+
+
+def test_sampling_probabilities_are_those_drawn_from(state):
+    options = {"n": 1, "max_tokens": 8, "seed": 3, "top_k": 2}
+    model = genlib.generate_multi(state, **options).continuations[0]
+    drawn = genlib.generate_multi(state, **options, probability="sampling").continuations[0]
+    assert model.token_ids == drawn.token_ids
+    assert all(d >= m for d, m in zip(drawn.probabilities, model.probabilities, strict=True))
+    assert max(drawn.probabilities) > max(model.probabilities)
+    greedy = genlib.generate_multi(state, n=1, max_tokens=8, temperature=0, probability="sampling")
+    assert set(greedy.continuations[0].probabilities) == {1.0}
+
+
+def test_scores_are_the_probabilities_that_drawing_reports(engine):
+    state = engine.create_state("Once upon a time")
+    greedy = genlib.generate_multi(state, max_tokens=12, temperature=0).continuations[0]
+    assert state.tokenize(greedy.text) == greedy.token_ids
+    assert state.score(greedy.text).logprobs == greedy.logprobs
+
+
+def test_emoji_are_whole_however_their_bytes_are_drawn(engine):
+    """A state that ends in half a code point, continued by known tokens."""
+    ids = engine.tokenize("🦊")
+    assert len(ids) > 1
+    state = engine.create_state(tokens=[0, *ids[:1]])
+    assert state.text == ""
+    state = engine.create_state(tokens=[0, *ids])
+    assert state.text == "🦊"
+    cut = engine.create_state(tokens=[0, *ids[:1]])
+    cut.append("!")
+    assert cut.text == "\N{REPLACEMENT CHARACTER}!"
+
+
+def test_control_tokens_are_not_read_from_text(engine):
+    state = engine.create_state("<|end|>")
+    assert not set(state.tokens[1:]) & (engine.eos_ids | {0})
+    assert state.text == "<|end|>"
+
+
+def test_a_prompt_as_long_as_the_context(engine):
+    state = engine.create_state(tokens=[300] * 1024)
+    with pytest.raises(genlib.ContextLengthExceeded, match="at most 0"):
+        genlib.generate_token(state, max_tokens=1)
+    state.truncate(1023)
+    assert len(genlib.generate_token(state, max_tokens=1, ignore_eos=True).token_ids) == 1
+
+
+def test_twins_take_the_same_parameters():
+    """The async options name just what the functions take, with the same types."""
+    pairs = [
+        (genlib.generate_token, api.TokenOptions, {"stream"}),
+        (genlib.generate_multi, aio.MultiOptions, set()),
+        (genlib.beam_search, aio.BeamOptions, set()),
+    ]
+    for function, options, extra in pairs:
+        parameters = set(inspect.signature(function).parameters) - {"state"} - extra
+        assert parameters == set(get_type_hints(options))
+        hints = get_type_hints(function)
+        assert all(hints[name] == hint for name, hint in get_type_hints(options).items())
