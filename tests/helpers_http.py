@@ -7,6 +7,10 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+GENERATE = ["/v1/generate/token", "/v1/generate/multi", "/v1/generate/beam"]
+TOKEN = {"text", "new_tokens", "probabilities", "finished", "finish_reason"}
+MORE = {"token_ids", "logprobs", "seed", "stop_sequence"}
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -121,3 +125,13 @@ def read_events(text: str) -> tuple[list[Event], list[str]]:
                 raise AssertionError(f"unknown field in a stream: {line!r}")
     assert not data, "the stream ends within an event"
     return events, comments
+
+
+def refused(answer: Answer, status: int, code: str, param: str | None = None) -> dict[str, Any]:
+    """The error of an answer that is a refusal in every part."""
+    assert answer.status == status, answer.body
+    assert answer.headers["content-type"] == "application/json"
+    error: dict[str, Any] = answer.json()["error"]
+    assert set(error) == {"message", "type", "param", "code"}
+    assert (error["code"], error["param"]) == (code, param)
+    return error

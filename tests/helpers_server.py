@@ -26,7 +26,7 @@ from genlib.types import (
     check_text,
 )
 
-from .helpers_http import Answer, Client
+from .helpers_http import Client
 
 CONTEXT = 64
 WORD = "ab é\n."
@@ -256,10 +256,6 @@ class FakeEngine:
 
 # What the tests of the server share. They make fixtures of the generators.
 
-GENERATE = ["/v1/generate/token", "/v1/generate/multi", "/v1/generate/beam"]
-TOKEN = {"text", "new_tokens", "probabilities", "finished", "finish_reason"}
-MORE = {"token_ids", "logprobs", "seed", "stop_sequence"}
-
 
 def engines() -> Iterator[FakeEngine]:
     engine = FakeEngine()
@@ -276,13 +272,3 @@ def clients(engine: FakeEngine) -> Iterator[Client]:
 
 def states(engine: FakeEngine) -> FakeState:
     return engine.create_state("fox", stop_sequences=["!"])
-
-
-def refused(answer: Answer, status: int, code: str, param: str | None = None) -> dict[str, Any]:
-    """The error of an answer that is a refusal in every part."""
-    assert answer.status == status, answer.body
-    assert answer.headers["content-type"] == "application/json"
-    error: dict[str, Any] = answer.json()["error"]
-    assert set(error) == {"message", "type", "param", "code"}
-    assert (error["code"], error["param"]) == (code, param)
-    return error

@@ -12,8 +12,8 @@ from starlette.routing import Mount
 
 from genlib.server import create_app
 
-from .helpers_http import Client
-from .helpers_server import GENERATE, MORE, TOKEN, FakeEngine, FakeState, clients, engines, refused, states
+from .helpers_http import GENERATE, MORE, TOKEN, Client, refused
+from .helpers_server import FakeEngine, FakeState, clients, engines, states
 
 engine, client, state = map(pytest.fixture, (engines, clients, states))
 

@@ -15,8 +15,7 @@ import genlib
 from genlib.server import create_app
 
 from .helpers_engine import FakeModel, check_pages_back, fake_engine
-from .helpers_http import Answer, Client, exchange, read_events
-from .helpers_server import GENERATE, refused
+from .helpers_http import GENERATE, Answer, Client, exchange, read_events, refused
 
 PLAIN = {"max_tokens": 6, "temperature": 0.8, "seed": 7}
 

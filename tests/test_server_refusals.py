@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from genlib.errors import EngineClosed, InvalidRequest, ModelError, QueueFull
 from genlib.server import create_app
 
-from .helpers_http import Client
-from .helpers_server import GENERATE, FakeEngine, FakeState, clients, engines, refused, states
+from .helpers_http import GENERATE, Client, refused
+from .helpers_server import FakeEngine, FakeState, clients, engines, states
 
 engine, client, state = map(pytest.fixture, (engines, clients, states))
 
