@@ -1,16 +1,16 @@
 """genlib: kernels and key/value states for stateful text generation. A seed is a promise.
 
-    import genlib
+import genlib
 
-    with genlib.Engine() as engine:
-        state = engine.create_state("Once upon a time")
-        print(genlib.generate_token(state, max_tokens=20, seed=7).text)
+with genlib.Engine() as engine:
+    state = engine.create_state("Once upon a time")
+    print(genlib.generate_token(state, max_tokens=20, seed=7).text)
 """
 
 from . import aio
 from .api import beam_search, generate_multi, generate_token
 from .call import Call
-from .engine import Engine, EngineStats
+from .engine import Engine
 from .errors import (
     BackendError,
     CallCancelled,
@@ -27,6 +27,7 @@ from .errors import (
     UnknownField,
 )
 from .state import State
+from .stats import EngineStats
 from .types import (
     BeamResult,
     BeamSearch,

@@ -10,7 +10,7 @@ from ._native import PAGE_SIZE
 from .beam import BeamSearcher, Hypothesis, Rules
 from .cache import as_int32, pages_for
 from .call import Call
-from .jobs import FromBase
+from .multi_job import FromBase
 from .scheduler import Sequence, Wants
 from .text import StopMatcher, Utf8Decoder
 from .types import BeamResult, BeamSearch

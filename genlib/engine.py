@@ -7,7 +7,6 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, overload
 
 from . import types as t
@@ -16,32 +15,19 @@ from .beam_job import BeamJob
 from .cache import Cache
 from .call import Call
 from .continuation import Continuation
-from .errors import ContextLengthExceeded, InvalidRequest, OutOfCapacity
-from .jobs import BaseJob, MultiJob, ScoreJob, TokenJob
+from .errors import InvalidRequest, OutOfCapacity
+from .jobs import BaseJob, ScoreJob, TokenJob
+from .limits import Limits
 from .loop import Loop
 from .model.base import LoadedModel
 from .model.load import load
+from .multi_job import MultiJob
 from .scheduler import Job, Scheduler
 from .state import Record, Segment, State
+from .stats import EngineStats
 from .store import Store
 
 DEFAULT_KV_MEMORY = 1 << 30
-
-
-@dataclass(frozen=True, slots=True)
-class EngineStats:
-    """What an engine is doing. Pages are free if nobody holds them, though they may still be found again."""
-
-    num_states: int
-    running: int
-    waiting: int
-    pages_total: int
-    pages_free: int
-    steps: int
-    prompt_tokens: int
-    generated_tokens: int
-    last_step_age: float
-    uptime: float
 
 
 class Engine:
@@ -89,6 +75,7 @@ class Engine:
         self.fingerprint = loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
+        self._limits = Limits(self.vocab_size, self.context_length, max_batch)
         self._model = loaded.model
         self._started = time.monotonic()
         num_pages = (kv_memory or DEFAULT_KV_MEMORY) // self._model.page_bytes
@@ -157,11 +144,11 @@ class Engine:
         if tokens is None:
             ids = [*self.tokenizer.prefix_ids, *self.tokenizer.encode(t.check_text("prompt", prompt))]
         else:
-            ids = self._check_tokens(tokens)
+            ids = self._limits.check_tokens(tokens)
         if not ids:
             name = "prompt" if tokens is None else "tokens"
             raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
-        self._check_context(len(ids), "prompt" if tokens is None else "tokens")
+        self._limits.check_context(len(ids), "prompt" if tokens is None else "tokens")
         with self.lock:
             space = self._namespaces.setdefault(t.check_text("namespace", namespace), len(self._namespaces))
         return self._add(Record(ids, [Segment(0, False)], stops, space))
@@ -171,20 +158,6 @@ class Engine:
         with self.lock:
             self._store.add(state, record, entry)
         return state
-
-    def _check_tokens(self, tokens: Sequence[int]) -> list[int]:
-        if isinstance(tokens, str | bytes) or not isinstance(tokens, Sequence):
-            raise t.refuse("tokens", "be a list of token ids", tokens)
-        for i, token in enumerate(tokens):
-            t.check_int(f"tokens[{i}]", token, 0, self.vocab_size - 1)
-        return list(tokens)
-
-    def _check_context(self, num_tokens: int, param: str) -> None:
-        if num_tokens > self.context_length:
-            limit = self.context_length
-            raise ContextLengthExceeded(
-                f"`{param}` makes {num_tokens} tokens, but the context holds {limit}", param=param
-            )
 
     def state(self, state_id: str) -> State:
         """The state with an id. Raises StateNotFound."""
@@ -218,7 +191,7 @@ class Engine:
         token_ids = self.tokenize(text)
         with self.lock:
             record = self.read(state)
-            self._check_context(len(record.tokens) + len(token_ids), "text")
+            self._limits.check_context(len(record.tokens) + len(token_ids), "text")
             self._store.append(state, record, token_ids)
 
     def truncate(self, state: State, num_tokens: int) -> None:
@@ -258,7 +231,7 @@ class Engine:
             record = self.read(request.state)
             ended = record.finished and not isinstance(request, t.Score)
             if not ended:
-                self._check_room(request, len(record.tokens))
+                self._limits.check_request(request, len(record.tokens))
             job = self._job(request, call)
             if job.pages_needed() > self.cache.num_pages:
                 raise OutOfCapacity(
@@ -277,23 +250,6 @@ class Engine:
     def score(self, state: State, text: str) -> Call[t.ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state."""
         return self.submit(t.Score(state, self.tokenize(text)))
-
-    def _check_room(self, request: t.Request, have: int) -> None:
-        if isinstance(request, t.BeamSearch):
-            param, more = "max_length", request.max_length
-            t.check_int("num_beams", request.num_beams, 1, self.scheduler.max_batch)
-        elif isinstance(request, t.Score):
-            param, more = "text", len(request.token_ids)
-            if not more:
-                raise InvalidRequest("`text` must not be empty", param="text")
-        else:
-            param, more = "max_tokens", request.max_tokens
-        if have + more > self.context_length:
-            left = self.context_length - have
-            raise ContextLengthExceeded(
-                f"`{param}` must be at most {left}, what the context of {self.context_length} has left, got {more}",
-                param=param,
-            )
 
     def _job(self, request: t.Request, call: Call[Any]) -> BaseJob:
         if isinstance(request, t.BeamSearch):

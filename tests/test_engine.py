@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 import genlib
 from genlib import GenerateToken, Sampling
-from genlib.jobs import splitmix64
+from genlib.multi_job import splitmix64
 
 PROMPT = "the quick brown fox jumps over the lazy dog"
 
