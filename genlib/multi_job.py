@@ -80,12 +80,9 @@ class MultiJob(FromBase):
         self.request = request
         self.seed = seed
         self.width = min(request.n, engine.scheduler.max_batch)
-        self._continuations = [
-            Continuation(request, self.record, engine.tokenizer, engine.eos_ids, seed) for _ in range(request.n)
-        ]
+        self._continuations: list[Continuation] = []  # of the sequences started so far, in order
         self._kept: dict[int, int] = {}
         self._tickets: list[int] = []
-        self._next = 0
         self._left = request.n
 
     def _ticket_tokens(self) -> int:
@@ -115,10 +112,16 @@ class MultiJob(FromBase):
         return [self._next_sequence() for _ in range(self.width)]
 
     def _next_sequence(self) -> Sequence:
-        i, self._next = self._next, self._next + 1
+        i = self._next_continuation()
         self._free(self._tickets.pop())
         entry = self._branch(self.request.max_tokens)
         return self._sequence(entry, Wants.DRAW, self._row(i), index=i)
+
+    def _next_continuation(self) -> int:
+        engine = self.engine
+        c = Continuation(self.request, self.record, engine.tokenizer, engine.eos_ids, self.seed)
+        self._continuations.append(c)
+        return len(self._continuations) - 1
 
     def _stream(self, i: int) -> int:
         return splitmix64(self.record.stream, i) if i else self.record.stream
@@ -141,7 +144,7 @@ class MultiJob(FromBase):
             self._kept[seq.index] = seq.entry
         else:
             self._free(seq.entry)
-        if self._next < self.request.n:
+        if len(self._continuations) < self.request.n:
             if not self.request.keep_states:
                 ticket = self._ticket(self._ticket_tokens())
                 assert ticket is not None, "the continuation that ended held as many pages"
@@ -151,6 +154,8 @@ class MultiJob(FromBase):
             self._finish()
 
     def answer_ended(self) -> None:
+        for _ in range(self.request.n):
+            self._next_continuation()
         self._finish()
 
     def _finish(self) -> None:

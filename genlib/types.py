@@ -46,8 +46,10 @@ def check_text(param: str, value: object) -> str:
     """Raises InvalidRequest unless `value` is a str that UTF-8 can encode."""
     if not isinstance(value, str):
         raise refuse(param, "be a string", value)
-    if any("\ud800" <= c <= "\udfff" for c in value):
-        raise refuse(param, "not hold half of a surrogate pair", value)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise refuse(param, "not hold half of a surrogate pair", value[error.start : error.end]) from None
     return value
 
 
