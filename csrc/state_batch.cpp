@@ -1,6 +1,5 @@
 // StateTable as a step sees it: batches of many entries, queued copies, and the proof that all is in order.
 #include <algorithm>
-#include <cstring>
 #include <numeric>
 #include <unordered_set>
 
@@ -22,7 +21,7 @@ void for_each_page(int32_t begin, int32_t end, Use use) {
 }
 
 void copy_pages(std::span<const int32_t> pages, int32_t* row) {
-  std::memcpy(row, pages.data(), pages.size_bytes());
+  std::copy(pages.begin(), pages.end(), row);  // not memcpy: an empty entry has no address to copy from
 }
 
 }  // namespace
