@@ -14,44 +14,48 @@
 
 namespace genlib {
 
-// A number that one thread changes and another waits for: the waiter spins a while, then sleeps.
+// A word that some threads change and others wait for: a waiter spins a while, then sleeps.
 class Gate {
  public:
-  void set(uint32_t value) {
-    value_.store(value, std::memory_order_seq_cst);
+  uint64_t load() const { return word_.load(std::memory_order_acquire); }
+
+  // Sequential consistency: either wake() sees the sleeper, or the sleeper's last look sees the new word.
+  void store(uint64_t word) {
+    word_.store(word, std::memory_order_seq_cst);
     wake();
   }
-
-  // Returns the new value.
-  uint32_t decrement() {
-    const uint32_t left = value_.fetch_sub(1, std::memory_order_seq_cst) - 1;
-    if (left == 0) wake();
-    return left;
+  bool exchange(uint64_t& expected, uint64_t word) {
+    return word_.compare_exchange_strong(expected, word, std::memory_order_seq_cst);
+  }
+  // Both give the word as it is then.
+  uint64_t subtract(uint64_t amount) {
+    const uint64_t word = word_.fetch_sub(amount, std::memory_order_seq_cst) - amount;
+    wake();
+    return word;
   }
 
-  // Waits until done(value); gives the value.
+  // Waits until done(word); gives the word.
   template <typename Done>
-  uint32_t wait(Done done, std::chrono::microseconds spin) {
-    uint32_t value = value_.load(std::memory_order_acquire);
-    if (done(value)) return value;
+  uint64_t wait(Done done, std::chrono::microseconds spin) {
+    uint64_t word = load();
+    if (done(word)) return word;
     // The spin is bounded in time, not in rounds: where more threads than cores run, it must end soon.
     const auto end = std::chrono::steady_clock::now() + spin;
     do {
       for (int i = 0; i < 64; ++i) {
         pause();
-        value = value_.load(std::memory_order_acquire);
-        if (done(value)) return value;
+        word = load();
+        if (done(word)) return word;
       }
     } while (std::chrono::steady_clock::now() < end);
     std::unique_lock lock(mutex_);
     sleepers_.fetch_add(1, std::memory_order_seq_cst);
-    changed_.wait(lock, [&] { return done(value = value_.load(std::memory_order_seq_cst)); });
+    changed_.wait(lock, [&] { return done(word = word_.load(std::memory_order_seq_cst)); });
     sleepers_.fetch_sub(1, std::memory_order_relaxed);
-    return value;
+    return word;
   }
 
  private:
-  // Sequential consistency: either this load sees the sleeper, or the sleeper's check sees the new value.
   void wake() {
     if (sleepers_.load(std::memory_order_seq_cst) == 0) return;
     const std::lock_guard lock(mutex_);
@@ -66,15 +70,19 @@ class Gate {
 #endif
   }
 
-  alignas(64) std::atomic<uint32_t> value_{0};
+  alignas(64) std::atomic<uint64_t> word_{0};
   std::atomic<uint32_t> sleepers_{0};
   std::mutex mutex_;
   std::condition_variable changed_;
 };
 
-// Owns `threads` − 1 workers; the thread that calls `run` is the team's number 0. One `run` at a time: the
+// Owns `threads` − 1 workers; the thread that calls `split` is the team's number 0. One `split` at a time: the
 // owner sees to that. Work must not throw, and what a piece of it computes must not depend on which thread
 // takes it.
+//
+// Nobody waits for a worker that the machine is not running: a job is open until its last piece is taken, then
+// it is closed, and only workers that went in while it was open are waited for. On a machine with other work
+// to do, the calling thread takes the pieces itself.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) {
@@ -91,23 +99,6 @@ class ThreadPool {
   ThreadPool& operator=(const ThreadPool&) = delete;
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
-
-  // body(thread) on every thread of the team; returns when all are done.
-  template <typename Body>
-  void run(Body&& body) {
-    if (workers_.empty()) {
-      body(0);
-      return;
-    }
-    using Plain = std::remove_reference_t<Body>;
-    call_ = [](void* self, int thread) { (*static_cast<Plain*>(self))(thread); };
-    argument_ = const_cast<void*>(static_cast<const void*>(&body));
-    pending_.set(static_cast<uint32_t>(workers_.size()));
-    if (++generation_ == kStop) generation_ = 1;
-    start_.set(generation_);
-    body(0);
-    pending_.wait([](uint32_t left) { return left == 0; }, kJoinSpin);
-  }
 
   // body(thread, first, last) over 0 … total: each thread takes the next piece, large ones first, so that a
   // thread that the machine slowed down does not hold up the rest. Pieces are at least `grain` long.
@@ -133,27 +124,48 @@ class ThreadPool {
  private:
   static constexpr std::chrono::microseconds kIdleSpin{150};
   static constexpr std::chrono::microseconds kJoinSpin{100};
-  static constexpr uint32_t kStop = UINT32_MAX;
+  // The job's word: its number, whether it is open, and how many workers are inside.
+  static constexpr uint64_t kNumber = uint64_t{1} << 32;
+  static constexpr uint64_t kOpen = uint64_t{1} << 31;
+  static constexpr uint64_t kInside = kOpen - 1;
+  static constexpr uint64_t kStop = UINT64_MAX;
+
+  // take(thread) on this thread and on those workers that come in time.
+  template <typename Take>
+  void run(Take&& take) {
+    using Plain = std::remove_reference_t<Take>;
+    call_ = [](void* self, int thread) { (*static_cast<Plain*>(self))(thread); };
+    argument_ = const_cast<void*>(static_cast<const void*>(&take));
+    number_ += kNumber;
+    job_.store(number_ | kOpen);
+    take(0);
+    if ((job_.subtract(kOpen) & kInside) != 0) {
+      job_.wait([](uint64_t word) { return (word & kInside) == 0; }, kJoinSpin);
+    }
+  }
 
   void work(int thread) {
-    for (uint32_t seen = 0;;) {
-      seen = start_.wait([seen](uint32_t generation) { return generation != seen; }, kIdleSpin);
-      if (seen == kStop) return;
+    for (uint64_t seen = 0;;) {
+      uint64_t word = job_.wait(
+          [seen](uint64_t now) { return now == kStop || ((now & kOpen) != 0 && (now & ~kInside) != seen); },
+          kIdleSpin);
+      if (word == kStop) return;
+      if (!job_.exchange(word, word + 1)) continue;
+      seen = word & ~kInside;
       call_(argument_, thread);
-      pending_.decrement();
+      job_.subtract(1);
     }
   }
 
   void stop() {
-    start_.set(kStop);
+    job_.store(kStop);
     for (std::thread& worker : workers_) worker.join();
   }
 
-  Gate start_;
-  Gate pending_;
+  Gate job_;
   void (*call_)(void*, int) = nullptr;
   void* argument_ = nullptr;
-  uint32_t generation_ = 0;
+  uint64_t number_ = 0;
   std::vector<std::thread> workers_;
 };
 

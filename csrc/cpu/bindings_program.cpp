@@ -82,7 +82,8 @@ class BoundProgram {
     const auto from = require<float>(x, "x", {kAny, weight->in()});
     float* to = require_out<float>(out, "out", {kAny, weight->out()});
     const Count count = require_count(rows, "rows", std::min(size_of(x), size_of(out)));
-    add(genlib::linear(program_.runtime(), from.data(), std::move(weight), to, count), x, out, rows);
+    program_.add_weight(weight->bytes());
+    add(genlib::linear(from.data(), std::move(weight), to, count), x, out, rows);
   }
 
   void rms_norm(const py::object& x, const py::object& residual, const py::object& weight, float eps,

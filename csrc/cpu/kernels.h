@@ -18,7 +18,6 @@ inline constexpr int kPage = 16;        // W: positions of one page
 inline constexpr int kChunk = 256;      // positions whose softmax is merged as one, at fixed multiples
 inline constexpr int kAttendRows = 24;  // most query rows of one block
 inline constexpr int kMostHeadSize = 1024;
-inline constexpr int kWidenFrom = 33;  // rows from which 16-bit panels are widened once, into scratch
 
 struct LinearArgs {
   const float* x;      // [rows, in]
@@ -27,6 +26,7 @@ struct LinearArgs {
   float* out;          // [rows, out]
   int64_t in, out_size;
   PanelType type;
+  bool cached;  // whether the weights are likely to be found in a cache: speed only, never bits
 };
 
 struct NormArgs {
@@ -94,7 +94,7 @@ struct SampleArgs;  // csrc/cpu/sampling.h
 
 struct Kernels {
   void (*linear_panels)(const LinearArgs&, int64_t first_panel, int64_t last_panel, int64_t first_row,
-                        int64_t last_row, void* scratch);
+                        int64_t last_row);
   void (*norm_rows)(const NormArgs&, int64_t first, int64_t last);
   void (*silu_rows)(const SiluArgs&, int64_t first, int64_t last);
   void (*rope_rows)(const RopeArgs&, int64_t first, int64_t last);

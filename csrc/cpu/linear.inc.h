@@ -1,6 +1,6 @@
 // x · weightᵀ: each output is one chain of fused multiply-adds over k from +0, then the bias. A tile holds
-// the sums of R rows and P panels in registers over all of k, so a row's bits do not depend on R or P; and
-// widening a 16-bit weight is exact, so they do not depend on where it is widened either.
+// the sums of R rows and P panels in registers over all of k, so a row's bits do not depend on R or P. 16-bit
+// weights are widened as they are read, which is exact, and free beside the multiply-adds of several rows.
 //
 // Included by kernels_<width>.cpp, once each.
 #pragma once
@@ -56,6 +56,10 @@ GENLIB_INLINE void store_outputs(const LinearArgs& args, int64_t row, int64_t co
   store_first(args.out + row * args.out_size + column, sums, n);
 }
 
+// A panel's data from memory is asked for this many bytes ahead. One stream of them keeps memory busier than
+// two.
+inline constexpr int64_t kAhead = 8192;
+
 // R rows from `row` and P panels from `panel`, which lies at `weights`.
 template <typename Panel, int R, int P>
 [[gnu::noinline]] static void tile(const LinearArgs& args, const typename Panel::Element* weights,
@@ -72,8 +76,14 @@ template <typename Panel, int R, int P>
   for (int64_t k = 0; k < in; ++k) {
     f32x16 w[2 * P];
 #pragma GCC unroll 4
-    for (int p = 0; p < P; ++p)
-      Panel::widen(weights + p * in * kPanel + k * kPanel, &w[2 * p], &w[2 * p + 1]);
+    for (int p = 0; p < P; ++p) {
+      const typename Panel::Element* at = weights + p * in * kPanel + k * kPanel;
+      Panel::widen(at, &w[2 * p], &w[2 * p + 1]);
+      if (P > 1) continue;
+      const char* ahead = reinterpret_cast<const char*>(at) + kAhead;
+      __builtin_prefetch(ahead);
+      if (sizeof(*at) * kPanel > 64) __builtin_prefetch(ahead + 64);
+    }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
       const f32x16 xk = fill(x[r][k]);
@@ -87,14 +97,14 @@ template <typename Panel, int R, int P>
     for (int v = 0; v < 2 * P; ++v) store_outputs(args, row + r, panel * kPanel + v * kLanes, sums[r][v]);
 }
 
-// Few rows are bound by the reading of the weights and by the latency of their few chains: several panels at
-// once.
+// P panels at once where they come from a cache: few rows are then bound by the latency of their few chains.
 template <typename Panel, int R, int P>
 GENLIB_INLINE void tile_panels(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row) {
   int64_t panel = run.first;
   const typename Panel::Element* data = run.data;
-  for (; panel + P <= run.last; panel += P, data += P * args.in * kPanel)
-    tile<Panel, R, P>(args, data, panel, row);
+  if (P > 1 && args.cached)
+    for (; panel + P <= run.last; panel += P, data += P * args.in * kPanel)
+      tile<Panel, R, P>(args, data, panel, row);
   for (; panel < run.last; ++panel, data += args.in * kPanel) tile<Panel, R, 1>(args, data, panel, row);
 }
 
@@ -102,30 +112,25 @@ template <typename Panel>
 static void tile_rows(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row, int rows) {
   switch (rows) {
     case 1:
-      return tile_panels<Panel, 1, kMostRows / 3>(args, run, row);
+      return tile_panels<Panel, 1, 2>(args, run, row);
     case 2:
       return tile_panels<Panel, 2, kMostRows == 12 ? 2 : 1>(args, run, row);
     case 3:
       return tile_panels<Panel, 3, kMostRows == 12 ? 2 : 1>(args, run, row);
 #if defined(__AVX512F__)
-    case 4:
-      return tile_panels<Panel, 4, 1>(args, run, row);
-    case 5:
-      return tile_panels<Panel, 5, 1>(args, run, row);
-    case 6:
-      return tile_panels<Panel, 6, 1>(args, run, row);
-    case 7:
-      return tile_panels<Panel, 7, 1>(args, run, row);
-    case 8:
-      return tile_panels<Panel, 8, 1>(args, run, row);
-    case 9:
-      return tile_panels<Panel, 9, 1>(args, run, row);
-    case 10:
-      return tile_panels<Panel, 10, 1>(args, run, row);
-    case 11:
-      return tile_panels<Panel, 11, 1>(args, run, row);
-    case 12:
-      return tile_panels<Panel, 12, 1>(args, run, row);
+#define GENLIB_ROWS(n) \
+  case n:              \
+    return tile_panels<Panel, n, 1>(args, run, row)
+      GENLIB_ROWS(4);
+      GENLIB_ROWS(5);
+      GENLIB_ROWS(6);
+      GENLIB_ROWS(7);
+      GENLIB_ROWS(8);
+      GENLIB_ROWS(9);
+      GENLIB_ROWS(10);
+      GENLIB_ROWS(11);
+      GENLIB_ROWS(12);
+#undef GENLIB_ROWS
 #endif
   }
 }
@@ -145,34 +150,23 @@ static void all_rows(const LinearArgs& args, const PanelRun<Panel>& run, int64_t
 // The panels one by one, so that the second block of rows finds a panel in the cache.
 template <typename Panel>
 static void walk(const LinearArgs& args, int64_t first_panel, int64_t last_panel, int64_t first_row,
-                 int64_t last_row, float* scratch) {
-  const int64_t size = args.in * kPanel, rows = last_row - first_row;
+                 int64_t last_row) {
+  const int64_t size = args.in * kPanel;
   const auto* data = static_cast<const typename Panel::Element*>(args.panels) + first_panel * size;
-  if (rows <= kMostRows) return all_rows<Panel>(args, {data, first_panel, last_panel}, first_row, last_row);
-  for (int64_t panel = first_panel; panel < last_panel; ++panel, data += size) {
-    if (sizeof(typename Panel::Element) == sizeof(float) || rows < kWidenFrom) {
-      all_rows<Panel>(args, {data, panel, panel + 1}, first_row, last_row);
-      continue;
-    }
-    for (int64_t at = 0; at < size; at += kPanel) {
-      f32x16 low, high;
-      Panel::widen(data + at, &low, &high);
-      store(scratch + at, low);
-      store(scratch + at + kLanes, high);
-    }
-    all_rows<Float32Panel>(args, {scratch, panel, panel + 1}, first_row, last_row);
-  }
+  if (last_row - first_row <= kMostRows)
+    return all_rows<Panel>(args, {data, first_panel, last_panel}, first_row, last_row);
+  for (int64_t panel = first_panel; panel < last_panel; ++panel, data += size)
+    all_rows<Panel>(args, {data, panel, panel + 1}, first_row, last_row);
 }
 
 static void linear_panels(const LinearArgs& args, int64_t first_panel, int64_t last_panel, int64_t first_row,
-                          int64_t last_row, void* scratch) {
-  float* widened = static_cast<float*>(scratch);
+                          int64_t last_row) {
   if (args.type == PanelType::kFloat32)
-    walk<Float32Panel>(args, first_panel, last_panel, first_row, last_row, widened);
+    walk<Float32Panel>(args, first_panel, last_panel, first_row, last_row);
   else if (args.type == PanelType::kBfloat16)
-    walk<Bfloat16Panel>(args, first_panel, last_panel, first_row, last_row, widened);
+    walk<Bfloat16Panel>(args, first_panel, last_panel, first_row, last_row);
   else
-    walk<Float16Panel>(args, first_panel, last_panel, first_row, last_row, widened);
+    walk<Float16Panel>(args, first_panel, last_panel, first_row, last_row);
 }
 
 static float read_all(const float* first, const float* last) {

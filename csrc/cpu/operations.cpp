@@ -16,6 +16,8 @@ int64_t rows_of(int64_t elements_per_row) {
   return std::max<int64_t>(1, kSmall / std::max<int64_t>(1, elements_per_row));
 }
 
+constexpr int64_t kRowBytes = 768 << 10;
+
 }  // namespace
 
 int64_t Count::get() const {
@@ -50,33 +52,31 @@ Operation gather_rows(const float* x, int64_t sources, int64_t size, const int32
   };
 }
 
-Operation linear(Runtime& runtime, const float* x, std::shared_ptr<const PackedWeight> weight, float* out,
-                 Count rows) {
-  if (weight->type() != PanelType::kFloat32 && rows.most >= kWidenFrom)
-    runtime.reserve(static_cast<size_t>(weight->in() * kPanel) * sizeof(float));
-  return [=](Runtime& run) {
-    const int64_t n = rows.get(), panels = weight->panels();
+Operation linear(const float* x, std::shared_ptr<const PackedWeight> weight, float* out, Count rows) {
+  return [=](Runtime& runtime) {
+    const int64_t n = rows.get(), panels = weight->panels(), in = weight->in();
     if (n == 0) return;
     const LinearArgs args = {
-        x, weight->data(), weight->bias(), out, weight->in(), weight->out(), weight->type()};
-    const Kernels& kernels = run.kernels();
-    ThreadPool& pool = run.pool();
-    if (panels * kPanel * weight->in() * n < 2 * kSmall)
-      return kernels.linear_panels(args, 0, panels, 0, n, run.scratch(0));
-    // Few panels and many rows: the rows are split too, in parts of whole tiles.
-    const int64_t wanted = (4 * pool.size() + panels - 1) / panels;
-    const int64_t parts = pool.size() == 1 ? 1 : std::clamp<int64_t>(n / 48, 1, wanted);
+        x,  weight->data(), weight->bias(), out,
+        in, weight->out(),  weight->type(), runtime.working_set() <= runtime.cache_bytes()};
+    const Kernels& kernels = runtime.kernels();
+    ThreadPool& pool = runtime.pool();
+    // Rows are cut into parts that stay in the second-level cache while all panels pass; and, where panels
+    // are few, into as many as give each thread some.
+    const int64_t for_cache = (n * in * static_cast<int64_t>(sizeof(float)) + kRowBytes - 1) / kRowBytes;
+    const int64_t for_threads = pool.size() == 1 ? 1 : (4 * pool.size() + panels - 1) / panels;
+    const int64_t parts =
+        std::clamp<int64_t>(std::max(for_cache, for_threads), 1, std::max<int64_t>(1, n / 48));
     const int64_t part = (n + parts - 1) / parts;
-    // One row goes through four panels at once.
-    const int64_t grain = n <= 3 && panels >= 16 * pool.size() ? 4 : 1;
-    pool.split(panels * parts, grain, [&](int thread, int64_t first, int64_t last) {
-      if (parts == 1) return kernels.linear_panels(args, first, last, 0, n, run.scratch(thread));
-      for (int64_t i = first; i < last; ++i) {
-        const int64_t row = i % parts * part;
-        kernels.linear_panels(args, i / parts, i / parts + 1, row, std::min(row + part, n),
-                              run.scratch(thread));
+    const auto work = [&](int, int64_t first, int64_t last) {
+      for (int64_t i = first; i < last;) {
+        const int64_t row = i / panels * part, panel = i % panels, count = std::min(panels - panel, last - i);
+        kernels.linear_panels(args, panel, panel + count, row, std::min(row + part, n));
+        i += count;
       }
-    });
+    };
+    if (panels * kPanel * in * n < 2 * kSmall) return work(0, 0, panels * parts);
+    pool.split(panels * parts, n <= 3 && panels >= 8 * pool.size() ? 2 : 1, work);
   };
 }
 

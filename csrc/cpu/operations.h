@@ -32,8 +32,7 @@ Operation embed(const int32_t* ids, std::shared_ptr<const PackedWeight> weight, 
 // x [sources, size]
 Operation gather_rows(const float* x, int64_t sources, int64_t size, const int32_t* index, float* out,
                       Count rows);
-Operation linear(Runtime& runtime, const float* x, std::shared_ptr<const PackedWeight> weight, float* out,
-                 Count rows);
+Operation linear(const float* x, std::shared_ptr<const PackedWeight> weight, float* out, Count rows);
 Operation rms_norm(const NormArgs& args, Count rows);
 Operation silu_mul(const SiluArgs& args, Count rows);
 

@@ -20,16 +20,20 @@ class Program {
 
   Runtime& runtime() { return *runtime_; }
   void add(Operation operation) { operations_.push_back(std::move(operation)); }
+  // Weights that one run reads once each: whether they fit into a cache decides how they are best read.
+  void add_weight(size_t bytes) { weight_bytes_ += bytes; }
   size_t size() const { return operations_.size(); }
 
   void run() {
     const auto guard = runtime_->lock();
+    runtime_->set_working_set(weight_bytes_);
     for (const Operation& operation : operations_) operation(*runtime_);
   }
 
  private:
   std::shared_ptr<Runtime> runtime_;
   std::vector<Operation> operations_;
+  size_t weight_bytes_ = 0;
 };
 
 }  // namespace genlib

@@ -1,6 +1,8 @@
 // What operations run on: a vector width's kernels, a team of threads, and each thread's scratch.
 #pragma once
 
+#include <unistd.h>
+
 #include <cstdint>
 #include <memory>
 #include <mutex>
@@ -23,6 +25,10 @@ class Runtime {
     pool_ = std::make_unique<ThreadPool>(threads);
     scratch_.resize(static_cast<size_t>(threads));
     threads_ = threads;
+#if defined(_SC_LEVEL3_CACHE_SIZE)
+    const int64_t cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
+    if (cache > 0) cache_bytes_ = static_cast<size_t>(cache) / 4 * 3;
+#endif
   }
 
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
@@ -38,6 +44,11 @@ class Runtime {
       if (scratch.bytes() < bytes_per_thread) scratch = Memory(bytes_per_thread);
     if (shared_.bytes() < shared_bytes) shared_ = Memory(shared_bytes);
   }
+
+  // Bytes that the program that runs reads, and those that stay in the machine's last cache. For speed only.
+  void set_working_set(size_t bytes) { working_set_ = bytes; }
+  size_t working_set() const { return working_set_; }
+  size_t cache_bytes() const { return cache_bytes_; }
 
   ThreadPool& pool() {
     GENLIB_CHECK(pool_ != nullptr, "these operations were closed: make new ones");
@@ -57,6 +68,8 @@ class Runtime {
   std::unique_ptr<ThreadPool> pool_;
   std::vector<Memory> scratch_;
   Memory shared_;
+  size_t working_set_ = 0;
+  size_t cache_bytes_ = size_t{8} << 20;
 };
 
 }  // namespace genlib
