@@ -57,12 +57,12 @@ static Kept keep(const Row& row, const Boundary& boundary) {
   int ties_left = boundary.ties;
   for (int t = 0; t < row.num_tiles; ++t) {
     u64x16 over_mass = {};
-    int over = 0, ties = 0;
-    for (int i = row.tile_start[t], end = row.tile_start[t + 1]; i < end; i += kLanes) {
+    int over = 0, ties = 0, i = row.tile_start[t];
+    const int end = row.tile_start[t + 1];
+    for (; i < end; i += kLanes) {
       const f32x16 x = load_values(row.listed + i, end - i);
       const Choice chosen = above(x, boundary.value);
-      const Powers at = powers(x, row.against);
-      over_mass = over_mass + masses({only(chosen, at.significand), at.shift});
+      over_mass = add_chosen(over_mass, chosen, masses_to_choose(powers(x, row.against)));
       over += __builtin_popcount(bits_of(chosen));
       ties += __builtin_popcount(bits_of(without(at_least(x, boundary.value), chosen)));
     }
@@ -83,7 +83,7 @@ static Kept truncate(Row* row, int top_k, uint32_t top_p, float min_p, uint64_t 
   const bool by_count = top_k > 0 && top_k < row->num_finite;
   const bool by_value = min_p > -__builtin_inff();
   if (total == 0 && !by_count && (top_p != 0 || !by_value))
-    total = sum_masses(*row, row->values, row->against);
+    total = sum_tiles(*row, row->values, row->against);
   Kept kept = {kLowest, kAllTies, row->num_finite, total};
   if (by_count) {
     boundary = find_boundary<Measure::kCount>(row, static_cast<uint64_t>(top_k),
@@ -162,7 +162,7 @@ static void sample_row(const SampleArgs& args, int r, void* scratch) {
   if (model.peak == __builtin_inff()) return sampling::write_failure(args, r, sampling::kInfinite);
   if (peak == -__builtin_inff()) return sampling::write_failure(args, r, sampling::kNothingFinite);
   row.against = {peak, args.scale[r]};
-  const uint64_t model_total = sum_masses(row, logits, model);
+  const uint64_t model_total = sum_tiles(row, logits, model);
   if (args.scale[r] == 0) {
     sample_greedy(args, r, row);
   } else {

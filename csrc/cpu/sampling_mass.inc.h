@@ -29,18 +29,35 @@ struct Powers {
   u32x16 shift;
 };
 
+// Groups of sixteen tokens whose masses are worked out abreast, as many as pays for itself.
+inline constexpr int kAbreast = kVectorBytes / 8;
+
+// kN times sixteen values, step by step: the instructions of a step do not wait for one another, and a
+// processor looks ahead too little to find as many in one group after another.
+template <int kN>
+GENLIB_INLINE void powers(const f32x16 (&x)[kN], const Against& a, Powers (&at)[kN]) {
+  constexpr float kC[] = {0x1.c085cep-7f, 0x1.418f38p-4f, 0x1.5be064p-2f, 0x1.f5e44ep-1f, 0x1.6a09e8p+0f};
+  const f32x16 round = fill(0x1.8p+23f), peak = fill(a.peak), scale = fill(a.scale);
+  f32x16 f[kN], t[kN], p[kN];
+  for (int j = 0; j < kN; ++j) f[j] = x[j] - peak;
+  for (int j = 0; j < kN; ++j) f[j] = f[j] * scale;
+  for (int j = 0; j < kN; ++j) t[j] = f[j] + round;
+  for (int j = 0; j < kN; ++j) p[j] = t[j] - round;
+  for (int j = 0; j < kN; ++j) f[j] = f[j] - p[j];
+  for (int j = 0; j < kN; ++j) p[j] = fill(0x1.e605acp-10f);
+  for (const float c : kC) {
+    for (int j = 0; j < kN; ++j) p[j] = p[j] * f[j];
+    for (int j = 0; j < kN; ++j) p[j] = p[j] + fill(c);
+  }
+  for (int j = 0; j < kN; ++j)
+    at[j] = {bit_cast<uint32_t>(p[j]), fill<uint32_t>(0x4B400000 + 23) - bit_cast<uint32_t>(t[j])};
+}
+
 GENLIB_INLINE Powers powers(const f32x16& x, const Against& a) {
-  const f32x16 round = fill(0x1.8p+23f);
-  const f32x16 y = (x - fill(a.peak)) * fill(a.scale);
-  const f32x16 t = y + round;
-  const f32x16 f = y - (t - round);
-  f32x16 p = fill(0x1.e605acp-10f);
-  p = p * f + fill(0x1.c085cep-7f);
-  p = p * f + fill(0x1.418f38p-4f);
-  p = p * f + fill(0x1.5be064p-2f);
-  p = p * f + fill(0x1.f5e44ep-1f);
-  p = p * f + fill(0x1.6a09e8p+0f);
-  return {bit_cast<uint32_t>(p), fill<uint32_t>(0x4B400000 + 23) - bit_cast<uint32_t>(t)};
+  const f32x16 one[1] = {x};
+  Powers at[1];
+  powers(one, a, at);
+  return at[0];
 }
 
 #if defined(__AVX512F__)
@@ -55,6 +72,35 @@ GENLIB_INLINE u64x16 masses(const Powers& at) {
   const __m512i even = _mm512_maskz_srlv_epi64(0xFF, even_p, _mm512_maskz_mov_epi32(0x5555, shift));
   const __m512i odd = _mm512_maskz_srlv_epi64(0xFF, odd_p, odd_shift);
   return {{reinterpret_cast<u64x16::Native>(even), reinterpret_cast<u64x16::Native>(odd)}};
+}
+
+// In the tokens' own order, in which a choice's bits are masks of the two halves.
+GENLIB_INLINE u64x16 masses_to_choose(const Powers& at) {
+  const __m512i p = reinterpret_cast<__m512i>(at.significand.part[0]);
+  const __m512i shift = reinterpret_cast<__m512i>(at.shift.part[0]);
+  u64x16 r;
+  for (int i = 0; i < 2; ++i) {
+    const __m256i half_p =
+        i == 0 ? _mm512_maskz_extracti32x8_epi32(0xFF, p, 0) : _mm512_maskz_extracti32x8_epi32(0xFF, p, 1);
+    const __m256i half_shift = i == 0 ? _mm512_maskz_extracti32x8_epi32(0xFF, shift, 0)
+                                      : _mm512_maskz_extracti32x8_epi32(0xFF, shift, 1);
+    const __m512i wide_p = _mm512_maskz_slli_epi64(0xFF, _mm512_maskz_cvtepu32_epi64(0xFF, half_p), 40);
+    r.part[i] = reinterpret_cast<u64x16::Native>(
+        _mm512_maskz_srlv_epi64(0xFF, wide_p, _mm512_maskz_cvtepu32_epi64(0xFF, half_shift)));
+  }
+  return r;
+}
+
+// sum + mass, for the chosen.
+GENLIB_INLINE u64x16 add_chosen(const u64x16& sum, const Choice& a, const u64x16& mass) {
+  u64x16 r;
+  for (int i = 0; i < 2; ++i) {
+    const auto old = reinterpret_cast<__m512i>(sum.part[i]);
+    const auto lanes = static_cast<__mmask8>(i == 0 ? a.lanes : _kshiftri_mask16(a.lanes, 8));
+    r.part[i] = reinterpret_cast<u64x16::Native>(
+        _mm512_mask_add_epi64(old, lanes, old, reinterpret_cast<__m512i>(mass.part[i])));
+  }
+  return r;
 }
 
 GENLIB_INLINE Choice at_least(const f32x16& x, float bound) {
@@ -109,6 +155,26 @@ GENLIB_INLINE u64x16 masses(const Powers& at) {
   return r;
 }
 
+GENLIB_INLINE u64x16 masses_to_choose(const Powers& at) { return masses(at); }
+
+GENLIB_INLINE u64x16 add_chosen(const u64x16& sum, const Choice& a, const u64x16& mass) {
+  u64x16 r;
+  for (int i = 0; i < i32x16::kParts; ++i) {
+#if defined(__AVX2__)
+    const auto lanes = reinterpret_cast<__m256i>(a.lanes.part[i]);
+    const auto even = reinterpret_cast<u64x16::Native>(_mm256_shuffle_epi32(lanes, 0xA0));
+    const auto odd = reinterpret_cast<u64x16::Native>(_mm256_shuffle_epi32(lanes, 0xF5));
+#else
+    const auto lanes = reinterpret_cast<Lanes<int64_t>::Native>(a.lanes.part[i]);
+    const auto even = reinterpret_cast<u64x16::Native>((lanes << 32) >> 32);
+    const auto odd = reinterpret_cast<u64x16::Native>(lanes >> 32);
+#endif
+    r.part[2 * i] = sum.part[2 * i] + (mass.part[2 * i] & even);
+    r.part[2 * i + 1] = sum.part[2 * i + 1] + (mass.part[2 * i + 1] & odd);
+  }
+  return r;
+}
+
 GENLIB_INLINE Choice at_least(const f32x16& x, float bound) {
   Choice r;
   for (int i = 0; i < f32x16::kParts; ++i)
@@ -160,21 +226,37 @@ GENLIB_INLINE int compress(float* to, const Choice& a, const f32x16& x) {
 #endif
 
 GENLIB_INLINE uint64_t sum(const u64x16& a) {
-  u64x16::Native all = a.part[0];
-  for (int i = 1; i < u64x16::kParts; ++i) all = all + a.part[i];
-  uint64_t total = 0;
-  for (int i = 0; i < u64x16::kPerPart; ++i) total += all[i];
+  uint64_t x[kLanes], total = 0;
+  store(x, a);
+  for (const uint64_t each : x) total += each;
   return total;
 }
 
 // The first n of sixteen values, -inf behind: what has no mass and is above nothing.
 GENLIB_INLINE f32x16 load_values(const float* from, int n) {
+  const f32x16 none = fill(-__builtin_inff());
   if (n >= kLanes) [[likely]]
     return load(from);
-  return keep_first(load_first(from, n), n, fill(-__builtin_inff()));
+#if defined(__AVX512F__)
+  const auto lanes = static_cast<__mmask16>(n > 0 ? (1u << n) - 1u : 0u);
+  return {{reinterpret_cast<f32x16::Native>(
+      _mm512_mask_loadu_ps(reinterpret_cast<__m512>(none.part[0]), lanes, from))}};
+#elif defined(__AVX2__)
+  const __m256i index = _mm256_setr_epi32(0, 1, 2, 3, 4, 5, 6, 7);
+  f32x16 r;
+  for (int i = 0; i < 2; ++i) {
+    const __m256i lanes = _mm256_cmpgt_epi32(_mm256_set1_epi32(n - 8 * i), index);
+    const __m256 some = _mm256_maskload_ps(from + 8 * i, lanes);
+    r.part[i] = reinterpret_cast<f32x16::Native>(
+        _mm256_blendv_ps(reinterpret_cast<__m256>(none.part[i]), some, reinterpret_cast<__m256>(lanes)));
+  }
+  return r;
+#else
+  return keep_first(load_first(from, n), n, none);
+#endif
 }
 
-// The masses of sixteen values, in their own order.
+// The masses of sixteen values, in the order of the values.
 GENLIB_INLINE void store_masses(uint64_t* to, const f32x16& x, const Against& a) {
   uint64_t apart[kLanes];
   store(apart, masses(powers(x, a)));

@@ -90,44 +90,62 @@ static float find_peak(Row* row) {
   return peak;
 }
 
-// The mass of each tile into tile_kept. Gives their sum.
-static uint64_t sum_masses(const Row& row, const float* values, const Against& against) {
+// The mass of values[0..n).
+static uint64_t sum_masses(const float* values, int n, const Against& against) {
+  u64x16 all = {};
+  int i = 0;
+  for (; i + kAbreast * kLanes <= n; i += kAbreast * kLanes) {
+    f32x16 x[kAbreast];
+    Powers at[kAbreast];
+    for (int j = 0; j < kAbreast; ++j) x[j] = load(values + i + j * kLanes);
+    powers(x, against, at);
+    for (int j = 0; j < kAbreast; ++j) all = all + masses(at[j]);
+  }
+  for (; i < n; i += kLanes) all = all + masses(powers(load_values(values + i, n - i), against));
+  return sum(all);
+}
+
+// The mass of each tile of a row of values into tile_kept. Gives their sum.
+static uint64_t sum_tiles(const Row& row, const float* values, const Against& against) {
   uint64_t total = 0;
   for (int t = 0; t < row.num_tiles; ++t) {
-    u64x16 in_tile = {};
-    const int end = tile_end(row, t);
-    for (int i = t * kSampleTile; i < end; i += kLanes)
-      in_tile = in_tile + masses(powers(load_values(values + i, end - i), against));
-    row.tile_kept[t] = sum(in_tile);
+    const int first = t * kSampleTile;
+    row.tile_kept[t] = sum_masses(values + first, tile_end(row, t) - first, against);
     total += row.tile_kept[t];
   }
   return total;
 }
 
-template <bool kHasUpper>
+// Lists what a tile without an upper part has.
+static void list_tile(Row* row, int tile) {
+  Split& s = row->split;
+  const int end = tile_end(*row, tile);
+  for (int i = tile * kSampleTile; i < end; i += kLanes) {
+    const f32x16 x = load_values(row->values + i, end - i);
+    const Choice chosen = at_least(x, s.low);
+    if (bits_of(chosen) != 0) s.listed_count += compress(row->listed + s.listed_count, chosen, x);
+  }
+}
+
 static void split_tile(Row* row, int tile) {
+  constexpr int kGroups = kAbreast / 2;
   Split& s = row->split;
   const int end = tile_end(*row, tile);
   u64x16 upper = {};
-  for (int i = tile * kSampleTile; i < end; i += kLanes) {
-    const f32x16 x = load_values(row->values + i, end - i);
-    Choice chosen = at_least(x, s.low);
-    if (kHasUpper) {
-      const Choice in_upper = at_least(x, s.high);
-      const Powers at = powers(x, row->against);
-      upper = upper + masses({only(in_upper, at.significand), at.shift});
+  for (int i = tile * kSampleTile; i < end; i += kGroups * kLanes) {
+    f32x16 x[kGroups];
+    Powers at[kGroups];
+    for (int j = 0; j < kGroups; ++j) x[j] = load_values(row->values + i + j * kLanes, end - i - j * kLanes);
+    powers(x, row->against, at);
+    for (int j = 0; j < kGroups; ++j) {
+      const Choice in_upper = at_least(x[j], s.high);
+      upper = add_chosen(upper, in_upper, masses_to_choose(at[j]));
       s.upper_count += __builtin_popcount(bits_of(in_upper));
-      chosen = without(chosen, in_upper);
+      s.listed_count +=
+          compress(row->listed + s.listed_count, without(at_least(x[j], s.low), in_upper), x[j]);
     }
-    s.listed_count += compress(row->listed + s.listed_count, chosen, x);
   }
-  row->tile_upper[tile] = kHasUpper ? sum(upper) : 0;
-}
-
-static uint64_t sum_list(const float* values, int n, const Against& against) {
-  u64x16 all = {};
-  for (int i = 0; i < n; i += kLanes) all = all + masses(powers(load_values(values + i, n - i), against));
-  return sum(all);
+  row->tile_upper[tile] = sum(upper);
 }
 
 // Cuts the row at low ≤ high. high = +inf: there is no upper part.
@@ -139,14 +157,14 @@ static void split_row(Row* row, float low, float high) {
     row->tile_upper[t] = 0;
     if (!(row->tile_peak[t] >= low)) continue;
     if (row->tile_peak[t] >= high) {
-      split_tile<true>(row, t);
+      split_tile(row, t);
       row->split.upper_mass += row->tile_upper[t];
     } else {
-      split_tile<false>(row, t);
+      list_tile(row, t);
     }
   }
   row->tile_start[row->num_tiles] = row->split.listed_count;
-  row->split.listed_mass = sum_list(row->listed, row->split.listed_count, row->against);
+  row->split.listed_mass = sum_masses(row->listed, row->split.listed_count, row->against);
   row->is_split = true;
 }
 

@@ -11,33 +11,32 @@ namespace genlib::GENLIB_WIDTH {
 enum class Measure { kCount, kMass };
 
 inline constexpr int kProbes = 15;
-inline constexpr int kSortable = 48;
+inline constexpr int kSortable = 32;
 inline constexpr int kSampleVectors = 64;
 inline constexpr int kSampleSize = kSampleVectors * kLanes;
-inline constexpr int kGuesses = 32;
+inline constexpr int kGuessable = 4 * kSampleSize;  // fewer values are not worth a sample
+inline constexpr int kGuesses = 16;
 
 GENLIB_INLINE uint64_t weight_of(Measure measure, float value, const Against& a) {
   return measure == Measure::kCount ? 1 : sampling::mass((value - a.peak) * a.scale);
 }
 
 // weight[j] = that of values[0..n) at or above probe[j].
-template <Measure kMeasure>
+template <Measure kMeasure, int kN>
 static void weigh(const float* values, int n, const Against& a, const float* probe, uint64_t* weight) {
-  u64x16 sums[kProbes] = {};
-  for (int j = 0; j < kProbes; ++j) weight[j] = 0;
+  u64x16 sums[kN] = {};
+  int counts[kN] = {};
   for (int i = 0; i < n; i += kLanes) {
     const f32x16 x = load_values(values + i, n - i);
     if (kMeasure == Measure::kCount) {
-      for (int j = 0; j < kProbes; ++j)
-        weight[j] += static_cast<uint64_t>(__builtin_popcount(bits_of(at_least(x, probe[j]))));
+      for (int j = 0; j < kN; ++j) counts[j] += __builtin_popcount(bits_of(at_least(x, probe[j])));
     } else {
-      const Powers at = powers(x, a);
-      for (int j = 0; j < kProbes; ++j)
-        sums[j] = sums[j] + masses({only(at_least(x, probe[j]), at.significand), at.shift});
+      const u64x16 mass = masses_to_choose(powers(x, a));
+      for (int j = 0; j < kN; ++j) sums[j] = add_chosen(sums[j], at_least(x, probe[j]), mass);
     }
   }
-  if (kMeasure == Measure::kMass)
-    for (int j = 0; j < kProbes; ++j) weight[j] = sum(sums[j]);
+  for (int j = 0; j < kN; ++j)
+    weight[j] = kMeasure == Measure::kCount ? static_cast<uint64_t>(counts[j]) : sum(sums[j]);
 }
 
 // Fewer values than kSortable: sorts them, and goes down until their weight reaches what is wanted.
@@ -59,20 +58,106 @@ static Boundary walk_sorted(const float* values, int n, const Against& a, uint64
   __builtin_unreachable();
 }
 
-// Where the weight of values[0..n), largest first, reaches `wanted`: at least 1, at most their whole weight.
+// Two values between which a boundary probably lies.
+struct Guess {
+  float low, high;
+};
+
+// A sample of values[0..n) and their weights, and how many values each of it stands for.
+struct Sample {
+  float values[kSampleSize];
+  float weights[kSampleSize];
+  float share;
+};
+
+template <Measure kMeasure>
+static void take_sample(const float* values, int n, const Against& a, Sample* sample) {
+  const int vectors = n / kLanes;
+  sample->share = static_cast<float>(vectors) / kSampleVectors;
+  for (int i = 0; i < kSampleVectors; ++i) {
+    const f32x16 x = load(values + static_cast<int64_t>(i) * vectors / kSampleVectors * kLanes);
+    const Powers at = powers(x, a);
+    // p · 2^n as a float, for y above −60; the rest weighs nothing here.
+    const u32x16 mass = at.significand + ((fill(23u) - at.shift) << fill(23u));
+    const f32x16 y = (x - fill(a.peak)) * fill(a.scale);
+    const Choice some = kMeasure == Measure::kCount ? at_least(x, kLowest) : at_least(y, -60.0f);
+    const u32x16 one = bit_cast<uint32_t>(fill(1.0f));
+    store(sample->values + i * kLanes, x);
+    store(sample->weights + i * kLanes,
+          bit_cast<float>(only(some, kMeasure == Measure::kCount ? one : mass)));
+  }
+}
+
+// Moves the guess closer around a boundary that leaves `rest` below it, in units of the sample, if four
+// standard deviations of what the sample says of this probe allow it.
+static void try_probe(const Sample& sample, float probe, float rest, float all, Guess* guess) {
+  f32x16 tail = {}, squares = {};
+  u32x16 counts = {};
+  for (int i = 0; i < kSampleSize; i += kLanes) {
+    const Choice over = at_least(load(sample.values + i), probe);
+    const f32x16 each = load(sample.weights + i);
+    const f32x16 below = each - bit_cast<float>(only(over, bit_cast<uint32_t>(each)));
+    tail = tail + below;
+    squares = squares + below * below;
+    counts = counts + only(over, fill(1u));
+  }
+  uint32_t count[kLanes], over = 0;
+  store(count, counts);
+  for (const uint32_t n : count) over += n;
+  const float below = sum(tail), variance = sum(squares);
+  // Of tokens, what is above is as uncertain as what is below, and may be the smaller.
+  const float doubt = 4 * __builtin_sqrtf(all > 0 && all - below < variance ? all - below + 1 : variance);
+  if (below + doubt <= rest && probe > guess->low) guess->low = probe;
+  if (below - doubt >= rest && over >= kSampleSize / 8 && probe < guess->high) guess->high = probe;
+}
+
+// Where the boundary that leaves `rest` of the weight below it probably lies. n is at least kGuessable.
+template <Measure kMeasure>
+static Guess guess_boundary(const float* values, int n, const Against& a, uint64_t rest) {
+  Sample sample;
+  take_sample<kMeasure>(values, n, a, &sample);
+  const float unit = kMeasure == Measure::kCount ? 1.0f : 0x1p-40f;
+  const float left = static_cast<float>(rest) * unit / sample.share;
+  const float all = kMeasure == Measure::kCount ? static_cast<float>(kSampleSize) : 0.0f;
+  Guess guess = {kLowest, __builtin_inff()};
+  float inside[kSampleSize + kLanes];
+  // First probes from the whole sample, then from what they leave.
+  for (int round = 0; round < 2; ++round) {
+    int m = 0;
+    for (int i = 0; i < kSampleSize; i += kLanes) {
+      const f32x16 x = load(sample.values + i);
+      m += compress(inside + m, without(at_least(x, guess.low), at_least(x, guess.high)), x);
+    }
+    for (int j = 0; j < kGuesses && m > 0; ++j)
+      try_probe(sample, inside[j * m / kGuesses], left, all, &guess);
+  }
+  return guess;
+}
+
+// Where the weight of values[0..n), largest first, reaches `wanted`: at least 1, at most `all`, their weight.
 // They are finite. Narrows an open interval of values; one probe halves it as integers, so that it ends.
 template <Measure kMeasure>
-static Boundary find_in_list(const float* values, int n, float* work, const Against& a, uint64_t wanted) {
+static Boundary find_in_list(const float* values, int n, float* work, const Against& a, uint64_t wanted,
+                             uint64_t all) {
   int64_t low = int64_t{sampling::order_key(kLowest)} - 1, high = int64_t{sampling::order_key(a.peak)} + 1;
   while (n >= kSortable) {
     float probe[kProbes];
     uint64_t weight[kProbes];
-    for (int j = 1; j < kProbes; ++j) probe[j] = values[static_cast<int64_t>(j) * n / kProbes];
+    int probes = kProbes;
     probe[0] = sampling::from_order_key(static_cast<int32_t>(low + (high - low) / 2));
-    weigh<kMeasure>(values, n, a, probe, weight);
+    if (n < kGuessable) {
+      for (int j = 1; j < kProbes; ++j) probe[j] = values[j * n / kProbes];
+      weigh<kMeasure, kProbes>(values, n, a, probe, weight);
+    } else {
+      const Guess guess = guess_boundary<kMeasure>(values, n, a, all - wanted);
+      probes = 3;
+      probe[1] = guess.low;
+      probe[2] = guess.high;
+      weigh<kMeasure, 3>(values, n, a, probe, weight);
+    }
     float below = -__builtin_inff(), beyond = __builtin_inff();
     uint64_t skipped = 0;
-    for (int j = 0; j < kProbes; ++j) {
+    for (int j = 0; j < probes; ++j) {
       if (weight[j] >= wanted) {
         below = probe[j] > below ? probe[j] : below;
       } else if (probe[j] < beyond) {
@@ -87,7 +172,7 @@ static Boundary find_in_list(const float* values, int n, float* work, const Agai
       inside += compress(work + inside, without(above(x, below), at_least(x, beyond)), x);
     }
     const uint64_t left =
-        kMeasure == Measure::kCount ? static_cast<uint64_t>(inside) : sum_list(work, inside, a);
+        kMeasure == Measure::kCount ? static_cast<uint64_t>(inside) : sum_masses(work, inside, a);
     if (left < wanted) {
       const uint64_t each = weight_of(kMeasure, below, a);
       return {below, static_cast<int>((wanted - left + each - 1) / each)};
@@ -96,61 +181,16 @@ static Boundary find_in_list(const float* values, int n, float* work, const Agai
     if (beyond <= a.peak) high = sampling::order_key(beyond);
     values = work;
     n = inside;
+    all = left;
   }
   return walk_sorted<kMeasure>(values, n, a, wanted);
-}
-
-struct Guess {
-  float low, high;
-};
-
-// From the values of a sample, [kSampleSize] in row.work, how a row of these is best cut for a boundary that
-// leaves `rest` (in units of the sample: tokens, or mass / 2^40) below it.
-template <Measure kMeasure>
-static Guess guess_from_sample(const Row& row, float rest) {
-  const float* values = row.work;
-  float* weights = row.work + kSampleSize;
-  const u32x16 one = fill(1u);
-  for (int i = 0; i < kSampleSize; i += kLanes) {
-    const f32x16 x = load(values + i);
-    const Powers at = powers(x, row.against);
-    const u32x16 exponent = (fill(23u) - at.shift) << fill(23u);
-    const f32x16 y = (x - fill(row.against.peak)) * fill(row.against.scale);
-    const u32x16 weight =
-        kMeasure == Measure::kCount ? bit_cast<uint32_t>(fill(1.0f)) : at.significand + exponent;
-    store(weights + i,
-          bit_cast<float>(only(at_least(y, kMeasure == Measure::kCount ? kLowest : -60.0f), weight)));
-  }
-  Guess guess = {kLowest, __builtin_inff()};
-  for (int j = 0; j < kGuesses; ++j) {
-    const float probe = values[j * (kSampleSize / kGuesses) + j % kLanes];
-    if (!(probe >= kLowest)) continue;
-    f32x16 tail = {}, squares = {};
-    u32x16 counts = {};
-    for (int i = 0; i < kSampleSize; i += kLanes) {
-      const Choice over = at_least(load(values + i), probe);
-      const f32x16 all = load(weights + i);
-      const f32x16 w = all - bit_cast<float>(only(over, bit_cast<uint32_t>(all)));
-      tail = tail + w;
-      squares = squares + w * w;
-      counts = counts + only(over, one);
-    }
-    uint32_t count[kLanes];
-    store(count, counts);
-    uint32_t over = 0;
-    for (const uint32_t n : count) over += n;
-    const float below = sum(tail), doubt = 4 * __builtin_sqrtf(sum(squares));
-    if (below + doubt <= rest && probe > guess.low) guess.low = probe;
-    if (below - doubt >= rest && over >= kSampleSize / 8 && probe < guess.high) guess.high = probe;
-  }
-  return guess;
 }
 
 // Where to cut the row first. `total` is the row's whole weight.
 template <Measure kMeasure>
 static Guess guess_split(const Row& row, uint64_t wanted, uint64_t total) {
   const Guess whole = {kLowest, __builtin_inff()};
-  if (row.vocabulary < 4 * kSampleSize) return whole;
+  if (row.vocabulary < kGuessable) return whole;
   if (kMeasure == Measure::kCount && wanted <= static_cast<uint64_t>(row.num_tiles) / 2) {
     // The k-th largest of the tiles' peaks: at least k tokens are at or above it.
     int n = 0;
@@ -159,16 +199,11 @@ static Guess guess_split(const Row& row, uint64_t wanted, uint64_t total) {
       n += compress(row.work + n, at_least(x, kLowest), x);
     }
     if (static_cast<uint64_t>(n) < wanted) return whole;
-    return {find_in_list<kMeasure>(row.work, n, row.work, row.against, wanted).value, __builtin_inff()};
+    return {
+        find_in_list<kMeasure>(row.work, n, row.work, row.against, wanted, static_cast<uint64_t>(n)).value,
+        __builtin_inff()};
   }
-  const int vectors = row.vocabulary / kLanes;
-  for (int i = 0; i < kSampleVectors; ++i) {
-    const int64_t from = static_cast<int64_t>(i) * vectors / kSampleVectors * kLanes;
-    store(row.work + i * kLanes, load(row.values + from));
-  }
-  const float share = static_cast<float>(kSampleSize) / static_cast<float>(row.vocabulary);
-  const float unit = kMeasure == Measure::kCount ? 1.0f : 0x1p-40f;
-  return guess_from_sample<kMeasure>(row, static_cast<float>(total - wanted) * unit * share);
+  return guess_boundary<kMeasure>(row.values, row.vocabulary, row.against, total - wanted);
 }
 
 // The boundary of the shortest prefix whose weight reaches `wanted`, out of a row that weighs `total`. Leaves
@@ -185,7 +220,8 @@ static Boundary find_boundary(Row* row, uint64_t wanted, uint64_t total) {
     const uint64_t upper = by_count ? static_cast<uint64_t>(s.upper_count) : s.upper_mass;
     const uint64_t listed = by_count ? static_cast<uint64_t>(s.listed_count) : s.listed_mass;
     if (wanted > upper && wanted - upper <= listed)
-      return find_in_list<kMeasure>(row->listed, s.listed_count, row->work, row->against, wanted - upper);
+      return find_in_list<kMeasure>(row->listed, s.listed_count, row->work, row->against, wanted - upper,
+                                    listed);
     if (wanted <= upper) {
       split_row(row, s.high, __builtin_inff());
     } else {
