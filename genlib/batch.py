@@ -38,7 +38,7 @@ class Row:
         return cls(
             scale=LOG2_E / temperature if temperature else 0.0,
             top_k=min(sampling.top_k, 2**31 - 1),
-            top_p=math.floor(sampling.top_p * 2**32) if sampling.top_p < 1 else 0,
+            top_p=max(1, math.floor(sampling.top_p * 2**32)) if sampling.top_p < 1 else 0,
             min_p=math.log2(sampling.min_p) if sampling.min_p else -math.inf,
             seed=seed,
             stream=stream,

@@ -104,7 +104,7 @@ class Plan:
 class RowParams:
     """Parameters of each row to be drawn, as the sampler's contract has them (docs/kernels.md).
 
-    scale: float32(log2(e) / T), 0 for greedy. top_k: 0 is off. top_p: floor(p · 2³²), 0 is off (p = 1).
+    scale: float32(log2(e) / T), 0 for greedy. top_k: 0 is off. top_p: max(1, floor(p · 2³²)), 0 is off (p = 1).
     min_p: float32(log2(min_p)), −inf is off. mask: row of `masks`, −1 is none. forced: −1 to draw, or a token id
     whose probability is wanted instead of a draw.
     """
