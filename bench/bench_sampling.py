@@ -19,7 +19,7 @@ from typing import Any
 import numpy as np
 
 from genlib import _native
-from genlib.ops import reference_sampling as reference
+from genlib.ops import rows
 from genlib.ops.base import Drawn, RowParams
 
 ROWS = 8
@@ -47,9 +47,9 @@ SETTINGS = (
 def params_of(setting: Setting) -> RowParams:
     """ROWS rows that differ in their position."""
     return RowParams(
-        scale=np.full(ROWS, reference.row_scale(setting.temperature), np.float32),
+        scale=np.full(ROWS, rows.row_scale(setting.temperature), np.float32),
         top_k=np.full(ROWS, setting.top_k, np.int32),
-        top_p=np.full(ROWS, reference.row_top_p(setting.top_p), np.uint32),
+        top_p=np.full(ROWS, rows.row_top_p(setting.top_p), np.uint32),
         min_p=np.full(ROWS, -np.inf, np.float32),
         seed=np.zeros(ROWS, np.uint64),
         stream=np.zeros(ROWS, np.uint64),

@@ -5,17 +5,16 @@ The arrays are made once and keep their addresses, so that a recorded step can b
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
 
 import numpy as np
 
 from ._native import PAGE_SIZE, StateTable
 from .ops.base import Drawn, Float32, Plan, RowParams
+from .ops.rows import row_min_p, row_scale, row_top_p
 from .scheduler import Sequence, Wants
 from .types import Sampling
 
-LOG2_E = 1.4426950408889634
 MASK_NONE, MASK_NO_EOS = -1, 0
 
 
@@ -23,30 +22,29 @@ MASK_NONE, MASK_NO_EOS = -1, 0
 class Row:
     """The sampler's parameters of one sequence, as RowParams has them."""
 
-    scale: float
+    scale: np.float32
     top_k: int
-    top_p: int
-    min_p: float
+    top_p: np.uint32
+    min_p: np.float32
     seed: int
     stream: int
     mask: int
 
     @classmethod
     def of(cls, sampling: Sampling, seed: int, stream: int, *, eos_banned: bool) -> Row:
-        """From what the caller asked for. Constants as in docs/kernels.md, computed in float64."""
-        temperature = sampling.temperature
+        """From what the caller asked for."""
         return cls(
-            scale=LOG2_E / temperature if temperature else 0.0,
+            scale=row_scale(sampling.temperature),
             top_k=min(sampling.top_k, 2**31 - 1),
-            top_p=max(1, math.floor(sampling.top_p * 2**32)) if sampling.top_p < 1 else 0,
-            min_p=math.log2(sampling.min_p) if sampling.min_p else -math.inf,
+            top_p=row_top_p(sampling.top_p),
+            min_p=row_min_p(sampling.min_p),
             seed=seed,
             stream=stream,
             mask=MASK_NO_EOS if eos_banned else MASK_NONE,
         )
 
 
-GREEDY = Row(0.0, 0, 0, -math.inf, 0, 0, MASK_NONE)
+GREEDY = Row(row_scale(0), 0, row_top_p(1), row_min_p(0), 0, 0, MASK_NONE)
 
 
 class Batch:

@@ -10,6 +10,7 @@ import numpy as np
 
 from genlib import _native
 from genlib.ops import reference_sampling as reference
+from genlib.ops import rows
 from genlib.ops.base import Drawn, RowParams
 
 WIDTHS = ("avx512", "avx2", "baseline")
@@ -40,10 +41,10 @@ def params_of(cases: list[Case], vocabulary: int) -> RowParams:
             words[token // 32] |= np.uint32(1 << token % 32)
     numbers = iter(range(len(masked)))
     return RowParams(
-        scale=np.array([reference.row_scale(c.temperature) for c in cases], np.float32),
+        scale=np.array([rows.row_scale(c.temperature) for c in cases], np.float32),
         top_k=np.array([c.top_k for c in cases], np.int32),
-        top_p=np.array([reference.row_top_p(c.top_p) for c in cases], np.uint32),
-        min_p=np.array([reference.row_min_p(c.min_p) for c in cases], np.float32),
+        top_p=np.array([rows.row_top_p(c.top_p) for c in cases], np.uint32),
+        min_p=np.array([rows.row_min_p(c.min_p) for c in cases], np.float32),
         seed=np.array([c.seed for c in cases], np.uint64),
         stream=np.array([c.stream for c in cases], np.uint64),
         position=np.array([c.position for c in cases], np.int64),

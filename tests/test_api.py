@@ -136,7 +136,7 @@ def test_devices_that_are_not_there():
 
 
 def test_checkpoints_that_are_not_there(tmp_path):
-    with pytest.raises(genlib.CheckpointError, match="config.json"):
+    with pytest.raises(genlib.CheckpointError, match=r"config\.json"):
         genlib.Engine(tmp_path)
 
 

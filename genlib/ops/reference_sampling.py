@@ -13,12 +13,12 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from genlib.ops.base import Buffer, Drawn, Float32, RowParams
+from .base import Buffer, Drawn, Float32, RowParams
+from .rows import LOG2_E
 
 Masses = npt.NDArray[np.uint64]
 Mask = npt.NDArray[np.bool_]
 
-LOG2_E = 1.4426950408889634
 MODEL_SCALE = np.float32(LOG2_E)  # the scale of temperature 1
 # 2^(f + 1/2) for |f| <= 1/2, lowest power first: within 1.9e-7, and always in [1, 2).
 COEFFICIENTS = np.array([0x3FB504F4, 0x3F7AF227, 0x3EADF032, 0x3DA0C79C, 0x3C6042E7, 0x3AF302D6], np.uint32).view(
@@ -30,21 +30,6 @@ PEAK_MASS = 0x16A09E80000  # of the largest token: about sqrt(2) * 2^40
 LN_2 = 0.6931471805599453
 UINT64 = (1 << 64) - 1
 UINT32 = (1 << 32) - 1
-
-
-def row_scale(temperature: float) -> np.float32:
-    """`RowParams.scale` of a temperature; 0 is greedy."""
-    return np.float32(0.0 if temperature == 0 else min(max(LOG2_E / temperature, 2.0**-64), 2.0**64))
-
-
-def row_top_p(top_p: float) -> np.uint32:
-    """`RowParams.top_p` of a probability in (0, 1]. Below 2^-32 counts as 2^-32, since 0 means off."""
-    return np.uint32(0 if top_p == 1 else max(1, math.floor(top_p * 2.0**32)))
-
-
-def row_min_p(min_p: float) -> np.float32:
-    """`RowParams.min_p` of a probability in [0, 1]."""
-    return np.float32(-math.inf if min_p == 0 else math.log2(min_p))
 
 
 def exponents(x: Float32, peak: np.float32, scale: np.float32) -> Float32:
