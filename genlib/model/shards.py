@@ -66,9 +66,7 @@ def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
         if Path(file).name != file or file in (".", ".."):
             problems.append(f"{index.name}: {file!r} must be the name of a file in the same folder")
         elif not (folder / file).exists():
-            problems.append(
-                f"{file}: the file is not there, but {index.name} places {len(listed)} tensors in it"
-            )
+            problems.append(f"{file}: the file is not there, but {index.name} places {len(listed)} tensors in it")
         else:
             found |= _read_shard(folder / file, listed, problems)
     return found
@@ -110,9 +108,7 @@ def _read_file(path: Path, problems: list[str]) -> list[Entry]:
     entries = [_entry(path, name, value, 8 + length) for name, value in header.items()]
     bad = [name for name, entry in zip(header, entries, strict=True) if entry is None]
     if bad:
-        problems.append(
-            f"{path.name}: the header's entries are malformed: {', '.join(map(repr, bad))[:2000]}"
-        )
+        problems.append(f"{path.name}: the header's entries are malformed: {', '.join(map(repr, bad))[:2000]}")
         return []
     good = [entry for entry in entries if entry is not None]
     _check_extents(path, good, 8 + length, total, problems)
@@ -131,12 +127,7 @@ def _entry(path: Path, name: str, value: Any, data_start: int) -> Entry | None:
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         return None
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
-    if (
-        not isinstance(dtype, str)
-        or not _is_naturals(shape)
-        or not _is_naturals(offsets)
-        or len(offsets) != 2
-    ):
+    if not isinstance(dtype, str) or not _is_naturals(shape) or not _is_naturals(offsets) or len(offsets) != 2:
         return None
     size = offsets[1] - offsets[0]
     if size < 0 or len(shape) > 8 or math.prod(max(n, 1) for n in shape) > _LARGEST_TENSOR:
@@ -159,9 +150,7 @@ def _check_extents(path: Path, entries: list[Entry], start: int, total: int, pro
     position = start
     for entry in sorted(entries, key=lambda entry: (entry.start, entry.size)):
         if entry.start != position:
-            problems.append(
-                f"{path.name}: corrupt: {entry.name} starts at byte {entry.start}, not {position}"
-            )
+            problems.append(f"{path.name}: corrupt: {entry.name} starts at byte {entry.start}, not {position}")
             return
         position += entry.size
     if position != total:

@@ -26,12 +26,8 @@ from .shards import Entry, find_tensors
 TensorType = Literal["F32", "BF16", "F16"]
 
 _ARRAYS = {"F32": "<f4", "BF16": "<u2", "F16": "<u2"}
-_PIECE = (
-    1 << 20
-)  # bytes read at once: a multiple of checksum.BLOCK that the checksum still finds in the cache
-_INVERSE_FREQUENCIES = re.compile(
-    r".*\.rotary_emb\.inv_freq"
-)  # buffers of old checkpoints; the tables are ours
+_PIECE = 1 << 20  # bytes read at once: a multiple of checksum.BLOCK that the checksum still finds in the cache
+_INVERSE_FREQUENCIES = re.compile(r".*\.rotary_emb\.inv_freq")  # buffers of old checkpoints; the tables are ours
 
 
 class Checkpoint:
@@ -180,9 +176,7 @@ def check(checkpoint: Checkpoint, config: ModelConfig) -> None:
     present = {name for name in checkpoint.names if not _INVERSE_FREQUENCIES.fullmatch(name)}
     problems = [f"{name} is missing" for name in _folded(expected.keys() - present)]
     if "lm_head.weight" in expected.keys() - present:
-        problems.append(
-            "config.json: set `tie_word_embeddings` if the model has no lm_head.weight of its own"
-        )
+        problems.append("config.json: set `tie_word_embeddings` if the model has no lm_head.weight of its own")
     unexpected = present - expected.keys() - ({"lm_head.weight"} if config.tied else set())
     problems += [f"{name} is unexpected" for name in _folded(unexpected)]
     problems += _malformed(checkpoint, {name: expected[name] for name in sorted(expected.keys() & present)})
@@ -207,9 +201,7 @@ def _malformed(checkpoint: Checkpoint, expected: dict[str, tuple[int, ...]]) -> 
             kinds.add(dtype)
     problems = [f"{name} {rule}" for rule, names in faults.items() for name in _folded(names)]
     if len(kinds) > 1:
-        problems.append(
-            f"the matrices must share one dtype, got {', '.join(sorted(kinds))}; convert the weights"
-        )
+        problems.append(f"the matrices must share one dtype, got {', '.join(sorted(kinds))}; convert the weights")
     return problems
 
 
@@ -218,9 +210,7 @@ def _untied(checkpoint: Checkpoint) -> list[str]:
     same_type = checkpoint.dtype_of(head) == checkpoint.dtype_of(embeddings)
     if same_type and checkpoint.checksum(head) == checkpoint.checksum(embeddings):
         return []
-    return [
-        f"config.json: `tie_word_embeddings` must be false, since {head} differs from {embeddings}, got true"
-    ]
+    return [f"config.json: `tie_word_embeddings` must be false, since {head} differs from {embeddings}, got true"]
 
 
 def _folded(names: Iterable[str]) -> list[str]:
@@ -231,8 +221,7 @@ def _folded(names: Iterable[str]) -> list[str]:
         template = name if match is None else f"{name[: match.start(1)]}{{}}{name[match.end(1) :]}"
         layers.setdefault(template, []).extend([] if match is None else [int(match[1])])
     return [
-        template.replace("{}", f"{{{_ranges(found)}}}") if found else template
-        for template, found in layers.items()
+        template.replace("{}", f"{{{_ranges(found)}}}") if found else template for template, found in layers.items()
     ]
 
 
