@@ -76,13 +76,13 @@ class Gate {
   std::condition_variable changed_;
 };
 
-// Owns `threads` − 1 workers; the thread that calls `split` is the team's number 0. One `split` at a time: the
-// owner sees to that. Work must not throw, and what a piece of it computes must not depend on which thread
-// takes it.
+// Owns `threads` − 1 workers; the thread that calls `split` is the team's number 0. One `split` at a time:
+// the owner sees to that. Work must not throw, and what a piece of it computes must not depend on which
+// thread takes it.
 //
-// Nobody waits for a worker that the machine is not running: a job is open until its last piece is taken, then
-// it is closed, and only workers that went in while it was open are waited for. On a machine with other work
-// to do, the calling thread takes the pieces itself.
+// Nobody waits for a worker that the machine is not running: a job is open until its last piece is taken,
+// then it is closed, and only workers that went in while it was open are waited for. On a machine with other
+// work to do, the calling thread takes the pieces itself.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) {

@@ -160,5 +160,7 @@ def test_pack_refuses_what_does_not_fit_together():
             ops.pack([])
         with pytest.raises(ValueError, match=r"`tensors` must be .* array \[\*, 4\], got float32 \[4, 3\]"):
             ops.pack([tensor(ones), tensor(ones.T.copy())])
+        with pytest.raises(ValueError, match=r"`tensors` must have rows and columns, got float32 \[3, 0\]"):
+            ops.pack([tensor(ones[:, :0])])
         with pytest.raises(ValueError, match=r"`bias` must hold 3 numbers, one for each output, got 2"):
             ops.pack([tensor(ones)], [tensor(np.ones(2, np.float32))])

@@ -26,7 +26,9 @@ struct ChunkView {
   const float* q[kAttendRows];
   int visible[kAttendRows];  // positions of the chunk that the row sees
   int active, count;
-  const float* keys[kChunkPages];
+  int pages;  // of the chunk that the last row sees, and in keys: a few of the next chunk
+  int ahead;
+  const float* keys[kChunkPages + kTileWidth];
   const float* values[kChunkPages];
 };
 
@@ -49,18 +51,24 @@ static void view_chunk(const AttendArgs& args, const RowBlock& block, int chunk,
     if (left <= 0) view->active = r + 1;
   }
   if (view->active == view->count) return;
-  const int used = (view->visible[view->count - 1] + kPage - 1) / kPage;
+  const int left = length_of_row(args, block, block.last - 1) - chunk * kChunk;
+  const int all = (left + kPage - 1) / kPage;
+  view->pages = all < kChunkPages ? all : kChunkPages;
+  view->ahead = all < kChunkPages + kTileWidth ? all : kChunkPages + kTileWidth;
   const int32_t* table = args.tables + block.seq * args.max_pages + int64_t{chunk} * kChunkPages;
-  for (int p = 0; p < used; ++p) {
+  for (int p = 0; p < view->ahead; ++p) {
     const float* page = pages.data + table[p] * pages.page_stride + block.kv_head * pages.head_stride;
     view->keys[p] = page;
-    view->values[p] = page + size * kPage;
+    if (p < view->pages) view->values[p] = page + size * kPage;
   }
 }
 
-// q · k of R rows and T pages: sixteen positions are one vector.
+// q · k of R rows and T pages: sixteen positions are one vector. Pages lie apart, so that the machine does
+// not guess what comes next: the tile asks memory for the same pages' values and for the keys of the next
+// tile.
 template <int R, int T>
-[[gnu::noinline]] static void score_tile(const float* const* q, const float* const* keys, int size,
+[[gnu::noinline]] static void score_tile(const float* const* q, const float* const* keys,
+                                         const float* const* values, const float* const* next, int size,
                                          float* scores) {
   f32x16 sums[R][T];
 #pragma GCC unroll 8
@@ -70,7 +78,11 @@ template <int R, int T>
   for (int d = 0; d < size; ++d) {
     f32x16 k[T];
 #pragma GCC unroll 8
-    for (int t = 0; t < T; ++t) k[t] = load(keys[t] + d * kPage);
+    for (int t = 0; t < T; ++t) {
+      k[t] = load(keys[t] + d * kPage);
+      __builtin_prefetch(values[t] + d * kPage);
+      __builtin_prefetch(next[t] + d * kPage);
+    }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
       const f32x16 qd = fill(q[r][d]);
@@ -85,30 +97,15 @@ template <int R, int T>
 }
 
 template <int R>
-static void score_pages(const float* const* q, const float* const* keys, int pages, int size, float* scores) {
+static void score_pages(const ChunkView& view, int row, int pages, int size, float* scores) {
+  const float* const* q = view.q + row;
   int p = 0;
-  for (; p + kTileWidth <= pages; p += kTileWidth)
-    score_tile<R, kTileWidth>(q, keys + p, size, scores + p * kPage);
-  for (; p < pages; ++p) score_tile<R, 1>(q, keys + p, size, scores + p * kPage);
-}
-
-// scores → e^(score · scale − maximum), zeros behind the n visible ones; their maximum and mass.
-static void softmax_row(float* scores, int n, float scale, float* maximum, float* mass) {
-  const f32x16 s = fill(scale), low = fill(-__builtin_inff());
-  f32x16 most = low, sums = fill(0.0f);
-  for (int i = 0; i < n; i += kLanes) {
-    const f32x16 v = keep_first(load(scores + i) * s, n - i, low);
-    store(scores + i, v);
-    most = max(v, most);
+  for (; p + kTileWidth <= pages; p += kTileWidth) {
+    const int next = p + 2 * kTileWidth <= view.ahead ? p + kTileWidth : p;
+    score_tile<R, kTileWidth>(q, view.keys + p, view.values + p, view.keys + next, size, scores + p * kPage);
   }
-  *maximum = max_of(most);
-  const f32x16 m = fill(*maximum);
-  for (int i = 0; i < n; i += kLanes) {
-    const f32x16 e = keep_first(exp_of_negative(load(scores + i) - m), n - i, fill(0.0f));
-    store(scores + i, e);
-    sums = sums + e;
-  }
-  *mass = sum(sums);
+  for (; p < pages; ++p)
+    score_tile<R, 1>(q, view.keys + p, view.values + p, view.keys + p, size, scores + p * kPage);
 }
 
 // sums[R rows][V vectors] += Σ weights · values over positions first … last of the chunk.
@@ -159,7 +156,7 @@ template <int R>
 static void attend_tile(const AttendArgs& args, const ChunkView& view, int r, float* scores, float* sums) {
   const int64_t padded = args.pages.padded_size, stride = padded + kLanes;
   const int shared = view.visible[r], most = view.visible[r + R - 1];
-  score_pages<R>(view.q + r, view.keys, (most + kPage - 1) / kPage, args.pages.head_size, scores);
+  score_pages<R>(view, r, (most + kPage - 1) / kPage, args.pages.head_size, scores);
   for (int i = 0; i < R; ++i) {
     float* row = sums + i * stride;
     softmax_row(scores + i * kChunk, view.visible[r + i], args.scale, row + padded, row + padded + 1);

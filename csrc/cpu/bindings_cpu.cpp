@@ -34,6 +34,7 @@ std::shared_ptr<PackedWeight> pack(Runtime& runtime, const std::vector<py::objec
   int64_t in = kAny;
   for (const py::object& tensor : tensors) {
     const auto take = [&](const auto& array) {
+      GENLIB_CHECK(array.size() > 0, "`tensors` must have rows and columns, got ", describe(tensor));
       in = array.shape(1);
       matrices.push_back({array.data(), array.shape(0)});
     };
@@ -89,7 +90,7 @@ void bind_cpu(py::module_& m) {
       .def_property_readonly("nbytes", &PackedWeight::bytes);
   py::class_<KvPages, std::shared_ptr<KvPages>>(m, "CpuKv")
       .def(py::init([](int layers, int heads, int kv_heads, int head_size, int64_t num_pages) {
-             GENLIB_CHECK(num_pages >= 0, "`num_pages` must not be negative, got ", num_pages);
+             GENLIB_CHECK(num_pages >= 1, "`num_pages` must be at least 1, got ", num_pages);
              return std::make_shared<KvPages>(kv_shape(layers, heads, kv_heads, head_size), num_pages);
            }),
            py::arg("layers"), py::arg("heads"), py::arg("kv_heads"), py::arg("head_size"),

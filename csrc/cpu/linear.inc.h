@@ -56,14 +56,16 @@ GENLIB_INLINE void store_outputs(const LinearArgs& args, int64_t row, int64_t co
   store_first(args.out + row * args.out_size + column, sums, n);
 }
 
-// A panel's data from memory is asked for this many bytes ahead. One stream of them keeps memory busier than
-// two.
-inline constexpr int64_t kAhead = 8192;
+// What a tile asks memory for while it computes: `step` bytes from `at` on, for each k.
+struct Ahead {
+  const char* at;
+  int64_t step;
+};
 
 // R rows from `row` and P panels from `panel`, which lies at `weights`.
 template <typename Panel, int R, int P>
 [[gnu::noinline]] static void tile(const LinearArgs& args, const typename Panel::Element* weights,
-                                   int64_t panel, int64_t row) {
+                                   int64_t panel, int64_t row, Ahead ahead) {
   const int64_t in = args.in;
   f32x16 sums[R][2 * P];
   const float* x[R];
@@ -79,10 +81,11 @@ template <typename Panel, int R, int P>
     for (int p = 0; p < P; ++p) {
       const typename Panel::Element* at = weights + p * in * kPanel + k * kPanel;
       Panel::widen(at, &w[2 * p], &w[2 * p + 1]);
-      if (P > 1) continue;
-      const char* ahead = reinterpret_cast<const char*>(at) + kAhead;
-      __builtin_prefetch(ahead);
-      if (sizeof(*at) * kPanel > 64) __builtin_prefetch(ahead + 64);
+    }
+    if (P == 1) {
+      __builtin_prefetch(ahead.at);
+      if (sizeof(*weights) * kPanel > 64) __builtin_prefetch(ahead.at + 64);
+      ahead.at += ahead.step;
     }
 #pragma GCC unroll 16
     for (int r = 0; r < R; ++r) {
@@ -97,76 +100,71 @@ template <typename Panel, int R, int P>
     for (int v = 0; v < 2 * P; ++v) store_outputs(args, row + r, panel * kPanel + v * kLanes, sums[r][v]);
 }
 
-// P panels at once where they come from a cache: few rows are then bound by the latency of their few chains.
-template <typename Panel, int R, int P>
-GENLIB_INLINE void tile_panels(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row) {
-  int64_t panel = run.first;
-  const typename Panel::Element* data = run.data;
-  if (P > 1 && args.cached)
-    for (; panel + P <= run.last; panel += P, data += P * args.in * kPanel)
-      tile<Panel, R, P>(args, data, panel, row);
-  for (; panel < run.last; ++panel, data += args.in * kPanel) tile<Panel, R, 1>(args, data, panel, row);
-}
-
 template <typename Panel>
-static void tile_rows(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row, int rows) {
-  switch (rows) {
-    case 1:
-      return tile_panels<Panel, 1, 2>(args, run, row);
-    case 2:
-      return tile_panels<Panel, 2, kMostRows == 12 ? 2 : 1>(args, run, row);
-    case 3:
-      return tile_panels<Panel, 3, kMostRows == 12 ? 2 : 1>(args, run, row);
+using Tile = void (*)(const LinearArgs&, const typename Panel::Element*, int64_t panel, int64_t row, Ahead);
+
+// By the number of rows, one panel.
+template <typename Panel>
+inline constexpr Tile<Panel> kTiles[kMostRows + 1] = {
+    nullptr,           tile<Panel, 1, 1>,  tile<Panel, 2, 1>,  tile<Panel, 3, 1>,
 #if defined(__AVX512F__)
-#define GENLIB_ROWS(n) \
-  case n:              \
-    return tile_panels<Panel, n, 1>(args, run, row)
-      GENLIB_ROWS(4);
-      GENLIB_ROWS(5);
-      GENLIB_ROWS(6);
-      GENLIB_ROWS(7);
-      GENLIB_ROWS(8);
-      GENLIB_ROWS(9);
-      GENLIB_ROWS(10);
-      GENLIB_ROWS(11);
-      GENLIB_ROWS(12);
-#undef GENLIB_ROWS
+    tile<Panel, 4, 1>, tile<Panel, 5, 1>,  tile<Panel, 6, 1>,  tile<Panel, 7, 1>,  tile<Panel, 8, 1>,
+    tile<Panel, 9, 1>, tile<Panel, 10, 1>, tile<Panel, 11, 1>, tile<Panel, 12, 1>,
 #endif
+};
+
+// Few rows are bound by the latency of their few chains where the weights come from a cache: two panels at
+// once. Memory is kept busier by one stream.
+template <typename Panel>
+static int64_t pairs_of_panels(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row,
+                               int64_t rows) {
+  constexpr Tile<Panel> kPairs[] = {nullptr, tile<Panel, 1, 2>, tile<Panel, 2, 2>, tile<Panel, 3, 2>};
+  int64_t panel = run.first;
+  if (!args.cached || rows > (kMostRows == 12 ? 3 : 1)) return panel;
+  for (; panel + 2 <= run.last; panel += 2)
+    kPairs[rows](args, run.data + (panel - run.first) * args.in * kPanel, panel, row, Ahead{nullptr, 0});
+  return panel;
+}
+
+// All rows go over one panel before the next: in blocks of equal size (but for one), not full ones and a
+// small last one. The first block would wait for memory and the others leave it idle: so each asks for its
+// share of the next panel, if two of them fit into the second-level cache, and else for what itself needs
+// soon.
+template <typename Panel>
+static void walk(const LinearArgs& args, const PanelRun<Panel>& run, int64_t first_row, int64_t last_row) {
+  constexpr int64_t kSoon = 8192, kLargePanel = 256 << 10;
+  const int64_t size = args.in * kPanel, rows = last_row - first_row;
+  const int64_t bytes = size * static_cast<int64_t>(sizeof(*run.data)), step = bytes / args.in;
+  const int64_t blocks = (rows + kMostRows - 1) / kMostRows;
+  const bool share = blocks > 1 && bytes <= kLargePanel;
+  for (int64_t panel = pairs_of_panels<Panel>(args, run, first_row, rows); panel < run.last; ++panel) {
+    const typename Panel::Element* data = run.data + (panel - run.first) * size;
+    const char* start = reinterpret_cast<const char*>(data);
+    for (int64_t row = first_row, block = 0; row < last_row; ++block) {
+      const int64_t count = (last_row - row + blocks - block - 1) / (blocks - block);
+      const Ahead ahead =
+          share ? Ahead{start + bytes + bytes * block / blocks, step / blocks} : Ahead{start + kSoon, step};
+      kTiles<Panel>[count](args, data, panel, row, ahead);
+      row += count;
+    }
   }
 }
 
-// Rows in blocks of equal size (but for one), not full ones and a small last one.
 template <typename Panel>
-static void all_rows(const LinearArgs& args, const PanelRun<Panel>& run, int64_t first_row,
-                     int64_t last_row) {
-  int64_t blocks = (last_row - first_row + kMostRows - 1) / kMostRows;
-  for (int64_t row = first_row; row < last_row; --blocks) {
-    const int rows = static_cast<int>((last_row - row + blocks - 1) / blocks);
-    tile_rows<Panel>(args, run, row, rows);
-    row += rows;
-  }
-}
-
-// The panels one by one, so that the second block of rows finds a panel in the cache.
-template <typename Panel>
-static void walk(const LinearArgs& args, int64_t first_panel, int64_t last_panel, int64_t first_row,
-                 int64_t last_row) {
-  const int64_t size = args.in * kPanel;
-  const auto* data = static_cast<const typename Panel::Element*>(args.panels) + first_panel * size;
-  if (last_row - first_row <= kMostRows)
-    return all_rows<Panel>(args, {data, first_panel, last_panel}, first_row, last_row);
-  for (int64_t panel = first_panel; panel < last_panel; ++panel, data += size)
-    all_rows<Panel>(args, {data, panel, panel + 1}, first_row, last_row);
+GENLIB_INLINE void walk_from(const LinearArgs& args, int64_t first_panel, int64_t last_panel,
+                             int64_t first_row, int64_t last_row) {
+  const auto* panels = static_cast<const typename Panel::Element*>(args.panels);
+  walk<Panel>(args, {panels + first_panel * args.in * kPanel, first_panel, last_panel}, first_row, last_row);
 }
 
 static void linear_panels(const LinearArgs& args, int64_t first_panel, int64_t last_panel, int64_t first_row,
                           int64_t last_row) {
   if (args.type == PanelType::kFloat32)
-    walk<Float32Panel>(args, first_panel, last_panel, first_row, last_row);
+    walk_from<Float32Panel>(args, first_panel, last_panel, first_row, last_row);
   else if (args.type == PanelType::kBfloat16)
-    walk<Bfloat16Panel>(args, first_panel, last_panel, first_row, last_row);
+    walk_from<Bfloat16Panel>(args, first_panel, last_panel, first_row, last_row);
   else
-    walk<Float16Panel>(args, first_panel, last_panel, first_row, last_row);
+    walk_from<Float16Panel>(args, first_panel, last_panel, first_row, last_row);
 }
 
 static float read_all(const float* first, const float* last) {

@@ -1,4 +1,4 @@
-// exp and 1/√ with the same bits on every width.
+// exp, softmax and 1/√ with the same bits on every width.
 #pragma once
 
 #include "cpu/simd.h"
@@ -23,6 +23,28 @@ GENLIB_INLINE f32x16 exp_of_negative(const f32x16& x) {
   p = fma(p, r, one);
   const u32x16 bits = (bit_cast<uint32_t>(shifted) << fill<uint32_t>(23)) + bit_cast<uint32_t>(one);
   return select_less(x, fill(-87.3365f), fill(0.0f), p * bit_cast<float>(bits));
+}
+
+// scores → e^(score · scale − maximum), zeros behind the n visible ones; their maximum and mass.
+static void softmax_row(float* scores, int n, float scale, float* maximum, float* mass) {
+  const f32x16 s = fill(scale), low = fill(-__builtin_inff());
+  const int whole = n / kLanes * kLanes, left = n - whole;
+  f32x16 most = low, sums = fill(0.0f);
+  for (int i = 0; i < whole; i += kLanes) most = max(load(scores + i) * s, most);
+  if (left > 0) most = max(keep_first(load(scores + whole) * s, left, low), most);
+  *maximum = max_of(most);
+  const f32x16 m = fill(*maximum);
+  for (int i = 0; i < whole; i += kLanes) {
+    const f32x16 e = exp_of_negative(load(scores + i) * s - m);
+    store(scores + i, e);
+    sums = sums + e;
+  }
+  if (left > 0) {
+    const f32x16 e = keep_first(exp_of_negative(load(scores + whole) * s - m), left, fill(0.0f));
+    store(scores + whole, e);
+    sums = sums + e;
+  }
+  *mass = sum(sums);
 }
 
 // 1 / √(sum / size + eps), each step rounded once.

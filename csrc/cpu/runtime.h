@@ -1,9 +1,8 @@
 // What operations run on: a vector width's kernels, a team of threads, and each thread's scratch.
 #pragma once
 
-#include <unistd.h>
-
 #include <cstdint>
+#include <fstream>
 #include <memory>
 #include <mutex>
 #include <vector>
@@ -15,6 +14,14 @@
 
 namespace genlib {
 
+// Bytes of the last cache, as Linux tells them; 8 MiB where it does not. (sysconf is wrong on virtual
+// machines.)
+inline size_t last_cache_bytes() {
+  std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");
+  size_t kibibytes = 0;
+  return file >> kibibytes ? kibibytes << 10 : size_t{8} << 20;
+}
+
 // Shared by the programs recorded on it. Whoever runs something holds `lock()`, so that two Python threads
 // take turns. Scratch grows while a program is recorded, never while one runs.
 class Runtime {
@@ -25,10 +32,7 @@ class Runtime {
     pool_ = std::make_unique<ThreadPool>(threads);
     scratch_.resize(static_cast<size_t>(threads));
     threads_ = threads;
-#if defined(_SC_LEVEL3_CACHE_SIZE)
-    const int64_t cache = sysconf(_SC_LEVEL3_CACHE_SIZE);
-    if (cache > 0) cache_bytes_ = static_cast<size_t>(cache) / 4 * 3;
-#endif
+    cache_bytes_ = last_cache_bytes() / 4 * 3;
   }
 
   std::unique_lock<std::mutex> lock() { return std::unique_lock(mutex_); }
@@ -40,6 +44,7 @@ class Runtime {
   }
 
   void reserve(size_t bytes_per_thread, size_t shared_bytes = 0) {
+    const auto guard = lock();
     for (Memory& scratch : scratch_)
       if (scratch.bytes() < bytes_per_thread) scratch = Memory(bytes_per_thread);
     if (shared_.bytes() < shared_bytes) shared_ = Memory(shared_bytes);
@@ -69,7 +74,7 @@ class Runtime {
   std::vector<Memory> scratch_;
   Memory shared_;
   size_t working_set_ = 0;
-  size_t cache_bytes_ = size_t{8} << 20;
+  size_t cache_bytes_ = 0;
 };
 
 }  // namespace genlib
