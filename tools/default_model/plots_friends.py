@@ -115,7 +115,7 @@ QUARREL: tuple[Beat, ...] = (
     ),
     say(
         "So {h.he} went to find {f.name}. \"I am sorry,\" said {h.name}. \"I am sorry, too,\" said {f.name}.",
-        "{h.name} [picked a flower|took {food}|drew a picture] and brought it to {f.name}. \"Are we still "
+        "{h.name} [picked a flower for|went to see|drew a picture for] {f.name}. \"Are we still "
         "friends?\" {h.he} asked.",
         "They met halfway, because {f.name} was looking for {h.name}, too. \"I missed you!\" they said at "
         "the same time.",
@@ -230,7 +230,7 @@ SURPRISE: tuple[Beat, ...] = (
     ),
     say(
         "{h.name} laughed. \"You did not forget!\" {h.he} said. \"[Never|How could we],\" said {o.name}.",
-        "There was {food} for everyone, and {f.name} gave {h.him} {t.a}.",
+        "Everyone got {food}, and {f.name} gave {h.him} {t.a}.",
     ),
     say(
         "{h.he} blew out the candles and made a wish. [It was a secret wish.|\"What did you wish for?\" "
