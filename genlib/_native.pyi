@@ -210,3 +210,9 @@ def cpu_widths() -> list[str]:
 
 def read_bandwidth(runtime: CpuRuntime, bytes: int, rounds: int = 5) -> float:
     """Bytes per second that the team reads from a buffer of so many bytes: the best of `rounds`."""
+
+def sample_rows(
+    width: str, logits: NDArray[np.float32], params: Any, num_draws: NDArray[np.int32], out: Any, threads: int = 1
+) -> None:
+    """The sampler alone, on numpy arrays: `params` and `out` are RowParams and Drawn of genlib.ops.base, logits
+    [R, V] may have any row stride, num_draws [1]. ValueError or TypeError that names what is wrong."""
