@@ -56,7 +56,7 @@ class Attend {
       pairs += queries * length;
     }
     ThreadPool& pool = runtime.pool();
-    if (pool.size() == 1 || pairs * args_.heads < kSmallPairs)
+    if (pool.size() == 1 || pairs * args_.heads * args_.pages.head_size < kSmall)
       by_blocks(runtime, 0, 0, blocks);
     else if (chunks == 1 || blocks >= kItemsPerThread * pool.size())
       pool.split(blocks, 1,
@@ -66,7 +66,8 @@ class Attend {
   }
 
  private:
-  static constexpr int64_t kSmallPairs = 512;  // of a query head and a position
+  static constexpr int64_t kSmall = 1
+                                    << 15;  // multiply-adds of the scores: about a microsecond of one thread
 
   int64_t group() const { return args_.heads / args_.pages.kv_heads; }
   int64_t blocks_of(int64_t queries) const { return (queries * group() + kAttendRows - 1) / kAttendRows; }
