@@ -26,12 +26,12 @@ std::string concat(const Parts&... parts) {
 
 }  // namespace genlib
 
-#define GENLIB_CHECK(condition, ...) \
-  do {                               \
+#define GENLIB_CHECK(condition, ...)                                                \
+  do {                                                                              \
     if (!(condition)) throw ::genlib::ArgumentError(::genlib::concat(__VA_ARGS__)); \
   } while (0)
 
-#define GENLIB_INTEGRITY(condition, ...) \
-  do {                                   \
+#define GENLIB_INTEGRITY(condition, ...)                                             \
+  do {                                                                               \
     if (!(condition)) throw ::genlib::IntegrityError(::genlib::concat(__VA_ARGS__)); \
   } while (0)

@@ -28,7 +28,9 @@ def told(seed: int, count: int, hash_seed: str = "0") -> list[str]:
     """The first stories of a seed, from a process of its own, so that the order of hashes can be varied."""
     done = subprocess.run(
         [sys.executable, "-c", PROGRAM, str(TOOLS), str(seed), str(count)],
-        check=True, capture_output=True, env={"PYTHONHASHSEED": hash_seed},
+        check=True,
+        capture_output=True,
+        env={"PYTHONHASHSEED": hash_seed},
     )
     return done.stdout.decode().split("\0")
 
@@ -67,7 +69,7 @@ def test_articles_agree_with_the_next_word(corpus: list[str]) -> None:
 
 
 def test_sentences_begin_with_capitals(corpus: list[str]) -> None:
-    small = re.compile(r'(^|[a-z]\. |\.\" |, \")[a-z]')
+    small = re.compile(r"(^|[a-z]\. |\.\" |, \")[a-z]")
     assert [story for story in corpus if small.search(story)] == []
 
 

@@ -12,7 +12,11 @@ from tokenizers import Tokenizer
 
 FOLDER = Path(__file__).resolve().parent.parent / "genlib" / "default_model"
 FILES = (
-    "config.json", "generation_config.json", "model.safetensors", "tokenizer.json", "tokenizer_config.json",
+    "config.json",
+    "generation_config.json",
+    "model.safetensors",
+    "tokenizer.json",
+    "tokenizer_config.json",
     "MODEL_CARD.md",
 )
 TOKENIZER = Tokenizer.from_file(str(FOLDER / "tokenizer.json"))
@@ -22,10 +26,15 @@ BOS, EOS = 0, 1
 def shapes() -> dict[str, list[int]]:
     """Names and shapes of a tied Llama of 6 layers, C = 192, H = 6, G = 2, D = 32, F = 512, V = 4096."""
     layer = {
-        "input_layernorm": [192], "post_attention_layernorm": [192],
-        "self_attn.q_proj": [192, 192], "self_attn.k_proj": [64, 192], "self_attn.v_proj": [64, 192],
+        "input_layernorm": [192],
+        "post_attention_layernorm": [192],
+        "self_attn.q_proj": [192, 192],
+        "self_attn.k_proj": [64, 192],
+        "self_attn.v_proj": [64, 192],
         "self_attn.o_proj": [192, 192],
-        "mlp.gate_proj": [512, 192], "mlp.up_proj": [512, 192], "mlp.down_proj": [192, 512],
+        "mlp.gate_proj": [512, 192],
+        "mlp.up_proj": [512, 192],
+        "mlp.down_proj": [192, 512],
     }
     names = {f"model.layers.{i}.{name}.weight": shape for i in range(6) for name, shape in layer.items()}
     return names | {"model.embed_tokens.weight": [4096, 192], "model.norm.weight": [192]}
@@ -43,11 +52,24 @@ def test_the_whole_folder_is_at_most_8_mb() -> None:
 def test_config() -> None:
     config = json.loads((FOLDER / "config.json").read_text(encoding="utf-8"))
     expected = {
-        "architectures": ["LlamaForCausalLM"], "model_type": "llama", "hidden_size": 192, "num_hidden_layers": 6,
-        "num_attention_heads": 6, "num_key_value_heads": 2, "head_dim": 32, "intermediate_size": 512,
-        "vocab_size": 4096, "max_position_embeddings": 1024, "rms_norm_eps": 1e-5, "rope_theta": 10000.0,
-        "tie_word_embeddings": True, "attention_bias": False, "mlp_bias": False, "bos_token_id": BOS,
-        "eos_token_id": EOS, "torch_dtype": "bfloat16",
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "hidden_size": 192,
+        "num_hidden_layers": 6,
+        "num_attention_heads": 6,
+        "num_key_value_heads": 2,
+        "head_dim": 32,
+        "intermediate_size": 512,
+        "vocab_size": 4096,
+        "max_position_embeddings": 1024,
+        "rms_norm_eps": 1e-5,
+        "rope_theta": 10000.0,
+        "tie_word_embeddings": True,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "bos_token_id": BOS,
+        "eos_token_id": EOS,
+        "torch_dtype": "bfloat16",
     }
     assert {key: config[key] for key in expected} == expected
 
