@@ -14,6 +14,7 @@ import importlib.util
 import json
 import os
 import platform
+import resource
 import subprocess
 import sys
 import time
@@ -162,6 +163,14 @@ def start_up(threads: int, repetitions: int) -> dict[str, list[float]]:
     return times
 
 
+def busy_elsewhere() -> float:
+    """Seconds of CPU time that went to other processes than this and its ended children, since the start."""
+    ticks = [int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
+    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
+    idle, waiting = ticks[3], ticks[4]
+    return (sum(ticks[:8]) - idle - waiting) / os.sysconf("SC_CLK_TCK") - sum(u.ru_utime + u.ru_stime for u in used)
+
+
 def machine() -> dict[str, Any]:
     """Where and on what this runs."""
     info = Path("/proc/cpuinfo")
@@ -172,7 +181,6 @@ def machine() -> dict[str, Any]:
         "commit": commit.stdout.strip(),
         "cpu": names[0],
         "cores": os.cpu_count(),
-        "load": os.getloadavg()[0],
         "python": platform.python_version(),
     }
 
@@ -191,12 +199,15 @@ def main() -> None:
     missing = [x.name for x in chosen if not importlib.util.find_spec(x.package)]
     libraries = [x for x in chosen if x.name not in missing]
     run = machine() | {"threads": arguments.threads, "repetitions": arguments.repetitions, "missing": missing}
+    start, busy = time.perf_counter(), busy_elsewhere()
     run["start_up"] = start_up(arguments.threads, arguments.repetitions)
     run["models"] = [
         measure(shape, dtype, libraries, arguments)
         for shape in arguments.shape or SHAPES
         for dtype in arguments.dtype or DTYPES
     ]
+    core_seconds = (time.perf_counter() - start) * (os.cpu_count() or 1)
+    run["busy_elsewhere"] = (busy_elsewhere() - busy) / core_seconds
     print(markdown(run))
     if arguments.json:
         with arguments.json.open("a") as file:

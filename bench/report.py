@@ -21,7 +21,8 @@ def markdown(run: dict[str, Any]) -> str:
     start = {name: median(values) for name, values in run["start_up"].items()}
     lines = [
         f"{run['date']}, commit {run['commit']}: {run['cpu']}, {run['threads']} threads of {run['cores']} cores, "
-        f"load before {run['load']:.1f}, Python {run['python']}; medians of {run['repetitions']}; tokens/s.",
+        f"of which other processes took {run['busy_elsewhere']:.0%}, Python {run['python']}; "
+        f"medians of {run['repetitions']}; tokens/s.",
         ", ".join(f"{name} {version}" for name, version in versions.items())
         + (f"; not installed: {', '.join(run['missing'])}" if run["missing"] else ""),
         f"genlib: import {start['import_s']:.2f} s, then Engine() with the embedded model {start['load_s']:.2f} s.",

@@ -8,15 +8,16 @@ from pathlib import Path
 
 import llama_cpp as api
 
-CONTEXT = 1024  # cells of one sequence: as few as the workloads need
-SEQUENCES = 16
+CELLS = 1024  # of the cache for one sequence: few more than the workloads need
+SEQUENCES, CELLS_EACH = 16, 256  # of the cache for several
+FLASH_ATTENTION = 1
 LOG_OFF = api.llama_log_callback(lambda *_: None)
 
 
 class Peer:
     """See worker.Peer. It has no beam search. The cache is float16, as is its default."""
 
-    def __init__(self, folder: Path, dtype: str, threads: int, *, flash: int = 1, unified: bool = False) -> None:  # noqa: ARG002
+    def __init__(self, folder: Path, dtype: str, threads: int) -> None:  # noqa: ARG002 (the file's is used)
         api.llama_log_set(LOG_OFF, ctypes.c_void_p(0))
         api.llama_backend_init()
         self._model = api.llama_model_load_from_file(
@@ -25,13 +26,11 @@ class Peer:
         params = api.llama_context_default_params()
         params.n_threads = params.n_threads_batch = threads
         params.n_batch = params.n_ubatch = 512
-        params.flash_attn_type = flash
-        params.kv_unified = unified
-        params.n_ctx = CONTEXT
+        params.flash_attn_type = FLASH_ATTENTION
+        params.n_ctx = CELLS
         self._single = api.llama_init_from_model(self._model, params)
-        params.n_ctx = CONTEXT if unified else 256 * SEQUENCES
-        params.n_ctx = max(params.n_ctx, 256 * SEQUENCES)
-        params.n_seq_max = SEQUENCES
+        params.kv_unified = False
+        params.n_seq_max, params.n_ctx = SEQUENCES, SEQUENCES * CELLS_EACH
         self._many = api.llama_init_from_model(self._model, params)
         self._batch = api.llama_batch_init(512, 0, 1)
 
