@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import doctest
 import importlib.metadata
 import re
 import subprocess
@@ -41,6 +42,16 @@ def test_the_kernels_are_one_package():
         [sys.executable, "-c", "import kernels"], cwd=ROOT, capture_output=True, text=True, check=False
     )
     assert "genlib.kernels" in alone.stderr
+
+
+def test_the_session_in_the_readme_is_what_happens():
+    """The embedded model's draws are the same on every x86-64 machine, so its words can be promised."""
+    text = (ROOT / "README.md").read_text()
+    session = doctest.DocTestParser().get_doctest(text.split("```")[1], {}, "README", "README.md", 0)
+    assert len(session.examples) >= 8
+    report = doctest.DocTestRunner().run(session, clear_globs=False)
+    session.globs["engine"].close()
+    assert report.failed == 0
 
 
 def public(names: list[str]) -> set[str]:
