@@ -126,7 +126,6 @@ class BeamJob(FromBase):
 
     def _finish(self) -> None:
         engine = self.engine
-        engine.scheduler.end(self)
         num_return = self.request.num_return or self.request.num_beams
         found = [(s, h) for s, h in self.search.pool if h is not None][:num_return]
         states = []
@@ -155,7 +154,7 @@ class BeamJob(FromBase):
             tuple(h.ended for _, h in found),
             tuple(states),
         )
-        self.call.finish(result)
+        engine.finish(self, result)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
         """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""

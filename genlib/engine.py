@@ -273,6 +273,13 @@ class Engine:
         """See call.Owner: commits a stream."""
         self._loop.settle(call, taken)
 
+    def finish(self, job: Job, result: t.Result) -> None:
+        """A call has ended well: its sequences leave the batch, and whoever waits gets the result."""
+        self.scheduler.end(job)
+        if not job.call.streams:
+            self._loop.forget(job.call)
+        job.call.finish(result)
+
     def commit(self, job: TokenJob, entry: int | None) -> None:
         """The tokens of a call become its state's. The one place where that happens."""
         self._store.commit(job.state, self.read(job.state), job.continuation, entry)

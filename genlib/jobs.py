@@ -106,18 +106,16 @@ class TokenJob(BaseJob):
 
     def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
         c = self.continuation
-        banned = c.eos_banned
         c.accept(token, prob, logprob, sampling_prob)
         if self.call.streams:
             piece = c.piece(self.state.id)
             if piece is not None:
                 self.call.push(piece)
         if c.ended:
-            self.engine.scheduler.end(self)
             if not self.call.streams:
                 self.settle(None)
-            self.call.finish(self.result())
-        elif banned != c.eos_banned:
+            self.engine.finish(self, self.result())
+        elif len(c.token_ids) == self.request.min_tokens:
             seq.row, seq.row_changed = self._row(), True
 
     def answer_ended(self) -> None:
@@ -168,7 +166,6 @@ class ScoreJob(BaseJob):
     def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         self._logprobs += logprobs
         if len(self._logprobs) == len(self.token_ids):
-            self.engine.scheduler.end(self)
             self.release()
             total = sum(self._logprobs)
-            self.call.finish(ScoreResult(self.state.id, self.token_ids, tuple(self._logprobs), total))
+            self.engine.finish(self, ScoreResult(self.state.id, self.token_ids, tuple(self._logprobs), total))

@@ -72,6 +72,10 @@ class Loop:
             self._wake.notify()
         settled.wait()
 
+    def forget(self, call: object) -> None:
+        """The call has ended and is settled. The caller holds the lock."""
+        self._jobs.pop(call, None)
+
     def cancel(self, call: object) -> None:
         """Ends a call before the next step. Nothing happens if it is settled."""
         with self.lock:
@@ -213,9 +217,6 @@ class Loop:
         except Exception as error:
             log.exception("a call failed")
             self.fail(job, error)
-        else:
-            if job.call.done and not job.call.streams:
-                self._jobs.pop(job.call, None)
 
     def fail(self, job: Job, error: Exception) -> None:
         """Ends a job with an error; its state is as it was."""

@@ -132,10 +132,9 @@ class MultiJob(FromBase):
 
     def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
         c = self._continuations[seq.index]
-        banned = c.eos_banned
         c.accept(token, prob, logprob, sampling_prob)
         if not c.ended:
-            if banned != c.eos_banned:
+            if len(c.token_ids) == self.request.min_tokens:
                 seq.row, seq.row_changed = self._row(seq.index), True
             return
         self.engine.scheduler.remove([seq])
@@ -159,7 +158,6 @@ class MultiJob(FromBase):
         self._finish()
 
     def _finish(self) -> None:
-        self.engine.scheduler.end(self)
         results = []
         for i, c in enumerate(self._continuations):
             state = None
@@ -170,4 +168,4 @@ class MultiJob(FromBase):
                 state = self.engine.keep(self.record, c, self._stream(i), entry)
             results.append(c.result(self.state.id, state))
         self.release()
-        self.call.finish(MultiResult(self.state.id, tuple(results), self.seed))
+        self.engine.finish(self, MultiResult(self.state.id, tuple(results), self.seed))
