@@ -18,7 +18,6 @@ from .types import (
     Probability,
     Sampling,
     TokenResult,
-    check_bool,
 )
 
 
@@ -69,7 +68,6 @@ def generate_token(
     """
     sampling = Sampling(temperature, top_p, top_k, min_p, seed)
     request = GenerateToken(state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos, probability)
-    check_bool("stream", stream)
     call: Call[TokenResult] = state.engine.submit(request, stream=stream)
     return iter(call) if stream else call.result()
 
