@@ -26,20 +26,11 @@ from .errors import (
     StateNotFound,
     UnknownField,
 )
+from .requests import BeamSearch, GenerateMulti, GenerateToken, Score
+from .results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+from .sampling import Sampling
 from .state import State
 from .stats import EngineStats
-from .types import (
-    BeamResult,
-    BeamSearch,
-    GenerateMulti,
-    GenerateToken,
-    MultiResult,
-    Piece,
-    Sampling,
-    Score,
-    ScoreResult,
-    TokenResult,
-)
 
 __version__ = "0.1.0"
 

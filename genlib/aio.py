@@ -14,17 +14,10 @@ from typing import Any, TypedDict, Unpack, cast
 
 from .api import TokenOptions
 from .call import Call
+from .requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken
+from .results import BeamResult, MultiResult, TokenResult
+from .sampling import Sampling
 from .state import State
-from .types import (
-    BeamResult,
-    BeamSearch,
-    EarlyStopping,
-    GenerateMulti,
-    GenerateToken,
-    MultiResult,
-    Sampling,
-    TokenResult,
-)
 
 
 class MultiOptions(TokenOptions, total=False):

@@ -6,19 +6,10 @@ from collections.abc import Iterator, Sequence
 from typing import Literal, TypedDict, Unpack, cast, overload
 
 from .call import Call
+from .requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken, Probability
+from .results import BeamResult, MultiResult, Piece, TokenResult
+from .sampling import Sampling
 from .state import State
-from .types import (
-    BeamResult,
-    BeamSearch,
-    EarlyStopping,
-    GenerateMulti,
-    GenerateToken,
-    MultiResult,
-    Piece,
-    Probability,
-    Sampling,
-    TokenResult,
-)
 
 
 class TokenOptions(TypedDict, total=False):

@@ -5,46 +5,39 @@ The arrays are made once and keep their addresses, so that a recorded step can b
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import numpy as np
 
 from ._native import PAGE_SIZE, StateTable
-from .ops.base import Drawn, Float32, Plan, RowParams
-from .ops.rows import row_min_p, row_scale, row_top_p
+from .ops.base import Drawn, Plan
+from .row import GREEDY, new_params
 from .scheduler import Sequence, Wants
-from .types import Sampling
-
-MASK_NONE, MASK_NO_EOS = -1, 0
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
-    """The sampler's parameters of one sequence, as RowParams has them."""
+def new_plan(max_tokens: int, max_rows: int, max_pages: int) -> Plan:
+    """Buffers for N = max_tokens, S = R = max_rows and M = max_pages."""
 
-    scale: np.float32
-    top_k: int
-    top_p: np.uint32
-    min_p: np.float32
-    seed: int
-    stream: int
-    mask: int
+    def ints(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
+        return np.zeros(shape, np.int32)
 
-    @classmethod
-    def of(cls, sampling: Sampling, seed: int, stream: int, *, eos_banned: bool) -> Row:
-        """From what the caller asked for."""
-        return cls(
-            scale=row_scale(sampling.temperature),
-            top_k=min(sampling.top_k, 2**31 - 1),
-            top_p=row_top_p(sampling.top_p),
-            min_p=row_min_p(sampling.min_p),
-            seed=seed,
-            stream=stream,
-            mask=MASK_NO_EOS if eos_banned else MASK_NONE,
-        )
+    return Plan(
+        num_tokens=ints(1),
+        num_seqs=ints(1),
+        num_rows=ints(1),
+        num_draws=ints(1),
+        ids=ints(max_tokens),
+        positions=ints(max_tokens),
+        starts=ints(max_rows + 1),
+        lengths=ints(max_rows),
+        tables=ints(max_rows, max_pages),
+        rows=ints(max_rows),
+    )
 
 
-GREEDY = Row(row_scale(0), 0, row_top_p(1), row_min_p(0), 0, 0, MASK_NONE)
+def new_drawn(max_rows: int) -> Drawn:
+    """Buffers for what so many rows draw."""
+    token, kept, status = (np.zeros(max_rows, np.int32) for _ in range(3))
+    probability, logprob, sampling_probability = (np.zeros(max_rows, np.float32) for _ in range(3))
+    return Drawn(token, probability, logprob, sampling_probability, kept, status)
 
 
 class Batch:
@@ -56,41 +49,9 @@ class Batch:
     def __init__(
         self, max_tokens: int, max_rows: int, max_pages: int, vocabulary: int, eos_ids: frozenset[int]
     ) -> None:
-        def ints(*shape: int) -> np.ndarray[tuple[int, ...], np.dtype[np.int32]]:
-            return np.zeros(shape, np.int32)
-
-        self.plan = Plan(
-            num_tokens=ints(1),
-            num_seqs=ints(1),
-            num_rows=ints(1),
-            num_draws=ints(1),
-            ids=ints(max_tokens),
-            positions=ints(max_tokens),
-            starts=ints(max_rows + 1),
-            lengths=ints(max_rows),
-            tables=ints(max_rows, max_pages),
-            rows=ints(max_rows),
-        )
-        masks = np.full((1, -(-vocabulary // 32)), 0xFFFFFFFF, np.uint32)
-        for eos in eos_ids:
-            masks[MASK_NO_EOS, eos // 32] &= np.uint32(0xFFFFFFFF ^ (1 << eos % 32))
-        self.params = RowParams(
-            scale=np.zeros(max_rows, np.float32),
-            top_k=ints(max_rows),
-            top_p=np.zeros(max_rows, np.uint32),
-            min_p=np.zeros(max_rows, np.float32),
-            seed=np.zeros(max_rows, np.uint64),
-            stream=np.zeros(max_rows, np.uint64),
-            position=np.zeros(max_rows, np.int64),
-            mask=ints(max_rows),
-            forced=ints(max_rows),
-            masks=masks,
-        )
-
-        def floats() -> Float32:
-            return np.zeros(max_rows, np.float32)
-
-        self.drawn = Drawn(ints(max_rows), floats(), floats(), floats(), ints(max_rows), ints(max_rows))
+        self.plan = new_plan(max_tokens, max_rows, max_pages)
+        self.params = new_params(max_rows, vocabulary, eos_ids)
+        self.drawn = new_drawn(max_rows)
         self.work: list[tuple[Sequence, int]] = []
         self.rows: list[tuple[Sequence, int, int]] = []  # sequence, its first row, its rows
         self.num_draws = 0  # rows of sequences that want a draw: they come first
@@ -137,12 +98,12 @@ class Batch:
             plan.rows[row : row + num] = range(end - num, end)
             if seq.wants is Wants.DRAW:
                 draws += 1
-                self._write_row(row, seq.row)
+                seq.row.write(self.params, row)
                 seq.row_changed = False
             elif seq.wants is Wants.SCORE:
                 scores += num
                 for i in range(num):
-                    self._write_row(row + i, GREEDY)
+                    GREEDY.write(self.params, row + i)
                 first = seq.computed + count - num - seq.logits_from
                 self.params.forced[row : row + num] = seq.row[first : first + num]
             row += num
@@ -150,17 +111,6 @@ class Batch:
         self.draw_entries = np.array([seq.entry for seq, _, _ in self.rows[:draws]], np.int64)
         plan.num_draws[0] = draws + scores
         plan.num_rows[0] = row
-
-    def _write_row(self, i: int, row: Row) -> None:
-        params = self.params
-        params.scale[i] = row.scale
-        params.top_k[i] = row.top_k
-        params.top_p[i] = row.top_p
-        params.min_p[i] = row.min_p
-        params.seed[i] = row.seed
-        params.stream[i] = row.stream
-        params.mask[i] = row.mask
-        params.forced[i] = -1
 
 
 def max_pages(context_length: int) -> int:

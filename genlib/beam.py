@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .ops.base import Float32
-from .types import EarlyStopping
+from .requests import EarlyStopping
 
 _OUT = np.float32(-1e9)
 

@@ -11,9 +11,10 @@ from .beam import BeamSearcher, Hypothesis, Rules
 from .cache import as_int32, pages_for
 from .call import Call
 from .multi_job import FromBase
+from .requests import BeamSearch
+from .results import BeamResult
 from .scheduler import Sequence, Wants
 from .text import StopMatcher, Utf8Decoder
-from .types import BeamResult, BeamSearch
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -136,7 +137,7 @@ class BeamJob(FromBase):
                     self._entries.remove(entry)
                 finished = self.record.finished or h.token_ids[-1] in engine.eos_ids
                 states.append(
-                    engine.keep_tokens(
+                    engine.store.keep(
                         self.record,
                         h.token_ids,
                         self.record.stream,
@@ -154,7 +155,7 @@ class BeamJob(FromBase):
             tuple(h.ended for _, h in found),
             tuple(states),
         )
-        engine.finish(self, result)
+        engine.loop.finish(self, result)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
         """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""

@@ -12,7 +12,7 @@ from collections.abc import AsyncIterator, Callable, Generator, Iterator
 from typing import Generic, Protocol, TypeVar, cast
 
 from .errors import CallCancelled
-from .types import Piece, Result
+from .results import Piece, Result
 
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 

@@ -15,12 +15,12 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from .checks import check_int
 from .errors import GenlibError, InvalidRequest
-from .types import check_int
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .types import Piece, TokenResult
+    from .results import Piece, TokenResult
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -119,7 +119,8 @@ def _engine(args: argparse.Namespace) -> Engine:
 
 def generate(args: argparse.Namespace) -> None:
     """genlib generate PROMPT"""
-    from .types import GenerateToken, Sampling  # noqa: PLC0415
+    from .requests import GenerateToken  # noqa: PLC0415
+    from .sampling import Sampling  # noqa: PLC0415
 
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     sampling = Sampling(args.temperature, args.top_p, args.top_k, args.min_p, args.seed)

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import math
 
+from .requests import GenerateMulti, GenerateToken
+from .results import FinishReason, Piece, TokenResult
 from .state import Record, State
 from .text import StopMatcher, Tokenizer, Utf8Decoder
-from .types import FinishReason, GenerateMulti, GenerateToken, Piece, TokenResult
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 

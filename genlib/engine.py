@@ -3,31 +3,29 @@
 from __future__ import annotations
 
 import os
-import secrets
 import threading
 import time
 from collections.abc import Sequence
 from typing import Any, overload
 
-from . import types as t
 from .batch import Batch, max_pages
-from .beam_job import BeamJob
 from .cache import Cache
 from .call import Call
-from .continuation import Continuation
+from .checks import check_bool, check_int, check_stop_sequences, check_text, refuse
+from .dispatch import job_for
 from .errors import InvalidRequest, OutOfCapacity
-from .jobs import BaseJob, ScoreJob, TokenJob
+from .jobs import TokenJob
 from .limits import Limits
 from .loop import Loop
 from .model.base import LoadedModel
 from .model.load import load
-from .multi_job import MultiJob
-from .scheduler import Job, Scheduler
+from .options import Options
+from .requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from .results import BeamResult, MultiResult, ScoreResult, TokenResult
+from .scheduler import Scheduler
 from .state import Record, Segment, State
 from .stats import EngineStats
 from .store import Store
-
-DEFAULT_KV_MEMORY = 1 << 30
 
 
 class Engine:
@@ -56,18 +54,7 @@ class Engine:
         batch_invariant: bool = True,
         state_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        for name, value in (
-            ("max_batch", max_batch),
-            ("prefill_chunk", prefill_chunk),
-            ("max_queue", max_queue),
-        ):
-            t.check_int(name, value, 1)
-        t.check_bool("batch_invariant", batch_invariant)
-        for name, maybe in (("threads", threads), ("kv_memory", kv_memory)):
-            if maybe is not None:
-                t.check_int(name, maybe, 1)
-        if state_dir is not None:
-            raise t.refuse("state_dir", "be None: durable states are not in this version", state_dir)
+        options = Options(threads, kv_memory, max_batch, prefill_chunk, max_queue, batch_invariant, state_dir)
         loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
         self.tokenizer = loaded.tokenizer
         self.eos_ids = loaded.eos_ids
@@ -75,25 +62,22 @@ class Engine:
         self.fingerprint = loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
-        self._limits = Limits(self.vocab_size, self.context_length, max_batch)
         self._model = loaded.model
         self._started = time.monotonic()
-        num_pages = (kv_memory or DEFAULT_KV_MEMORY) // self._model.page_bytes
-        if not num_pages:
-            raise t.refuse("kv_memory", f"hold at least one page ({self._model.page_bytes} bytes)", kv_memory)
+        self._limits = Limits(self.vocab_size, self.context_length, max_batch)
+        num_pages = options.num_pages(self._model.page_bytes)
         self.cache = Cache(num_pages)
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
-        self._store = Store(self.cache)
-        self._namespaces: dict[str, int] = {}
+        self.store = Store(self, self.cache)
         longest = max_pages(self.context_length)
         batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids)
         self._model.prepare(batch, num_pages)
-        self._loop = Loop(self._model, batch, self.cache, self.scheduler, self._failed)
+        self.loop = Loop(self._model, batch, self.cache, self.scheduler)
 
     @property
     def lock(self) -> threading.RLock:
         """Guards states, pages and the scheduler."""
-        return self._loop.lock
+        return self.loop.lock
 
     def __enter__(self) -> Engine:
         return self
@@ -103,15 +87,15 @@ class Engine:
 
     def close(self) -> None:
         """Ends all calls with EngineClosed, then gives threads and memory back. Idempotent."""
-        self._loop.close()
+        self.loop.close()
         self._model.close()
 
     def stats(self) -> EngineStats:
         """Counters, and what is going on now."""
         with self.lock:
-            table, loop = self.cache.table, self._loop
+            table, loop = self.cache.table, self.loop
             return EngineStats(
-                len(self._store),
+                len(self.store),
                 self.scheduler.num_jobs,
                 len(self.scheduler.waiting),
                 self.cache.num_pages,
@@ -140,184 +124,101 @@ class Engine:
         """
         if (prompt is None) == (tokens is None):
             raise InvalidRequest("give `prompt` or `tokens`, one of the two", param="prompt")
-        stops = t.check_stop_sequences(stop_sequences)
-        if tokens is None:
-            ids = [*self.tokenizer.prefix_ids, *self.tokenizer.encode(t.check_text("prompt", prompt))]
-        else:
-            ids = self._limits.check_tokens(tokens)
+        stops = check_stop_sequences(stop_sequences)
+        ids = self._first_tokens(prompt) if tokens is None else self._limits.check_tokens(tokens)
+        name = "prompt" if tokens is None else "tokens"
         if not ids:
-            name = "prompt" if tokens is None else "tokens"
             raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
-        self._limits.check_context(len(ids), "prompt" if tokens is None else "tokens")
+        self._limits.check_context(len(ids), name)
+        check_text("namespace", namespace)
         with self.lock:
-            space = self._namespaces.setdefault(t.check_text("namespace", namespace), len(self._namespaces))
-        return self._add(Record(ids, [Segment(0, False)], stops, space))
+            return self.store.add(Record(ids, [Segment(0, False)], stops, self.store.namespace(namespace)))
 
-    def _add(self, record: Record, entry: int | None = None) -> State:
-        state = State(self, Store.new_id(), record)
-        with self.lock:
-            self._store.add(state, record, entry)
-        return state
+    def _first_tokens(self, prompt: str | None) -> list[int]:
+        return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
 
     def state(self, state_id: str) -> State:
         """The state with an id. Raises StateNotFound."""
         with self.lock:
-            return self._store.get(state_id)
+            return self.store.get(state_id)
 
     def states(self) -> list[State]:
         """All states, oldest first."""
         with self.lock:
-            return self._store.all()
+            return self.store.all()
 
     def read(self, state: State) -> Record:
         """The record of a state. Raises StateNotFound if it was closed."""
-        self._store.check_open(state)
-        return state._record
+        return self.store.read(state)
 
     def fork(self, state: State) -> State:
         """See State.fork."""
         with self.lock:
-            record = self.read(state).copy()
-            forked = self._add(record)
-            self.cache.share(forked, state, record)
-            return forked
+            return self.store.fork(state)
 
     def tokenize(self, text: str) -> tuple[int, ...]:
         """Token ids of a text, without BOS. Raises InvalidRequest."""
-        return tuple(self.tokenizer.encode(t.check_text("text", text), continues=True))
+        return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
 
     def append(self, state: State, text: str) -> None:
         """See State.append."""
         token_ids = self.tokenize(text)
         with self.lock:
-            record = self.read(state)
-            self._limits.check_context(len(record.tokens) + len(token_ids), "text")
-            self._store.append(state, record, token_ids)
+            self._limits.check_context(len(self.read(state).tokens) + len(token_ids), "text")
+            self.store.append(state, token_ids)
 
     def truncate(self, state: State, num_tokens: int) -> None:
         """See State.truncate."""
         with self.lock:
-            record = self.read(state)
-            t.check_int("num_tokens", num_tokens, 1, len(record.tokens))
-            self._store.truncate(state, record, num_tokens)
+            check_int("num_tokens", num_tokens, 1, len(self.read(state).tokens))
+            self.store.truncate(state, num_tokens)
 
     def close_state(self, state: State) -> None:
         """See State.close."""
         with self.lock:
-            self._store.close(state)
+            self.store.close(state)
 
     # Calls.
 
     @overload
-    def submit(self, request: t.GenerateToken, *, stream: bool = False) -> Call[t.TokenResult]: ...
+    def submit(self, request: GenerateToken, *, stream: bool = False) -> Call[TokenResult]: ...
     @overload
-    def submit(self, request: t.GenerateMulti, *, stream: bool = False) -> Call[t.MultiResult]: ...
+    def submit(self, request: GenerateMulti, *, stream: bool = False) -> Call[MultiResult]: ...
     @overload
-    def submit(self, request: t.BeamSearch, *, stream: bool = False) -> Call[t.BeamResult]: ...
+    def submit(self, request: BeamSearch, *, stream: bool = False) -> Call[BeamResult]: ...
     @overload
-    def submit(self, request: t.Score, *, stream: bool = False) -> Call[t.ScoreResult]: ...
+    def submit(self, request: Score, *, stream: bool = False) -> Call[ScoreResult]: ...
 
-    def submit(self, request: t.Request, *, stream: bool = False) -> Call[Any]:
+    def submit(self, request: Request, *, stream: bool = False) -> Call[Any]:
         """Starts a call, or queues it. Only GenerateToken can stream.
 
         Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
         InvalidRequest, at once; the state is as it was then.
         """
-        t.check_bool("stream", stream)
-        if stream and not isinstance(request, t.GenerateToken):
-            raise t.refuse("stream", "be false for this call", stream)
-        call: Call[Any] = Call(self, streams=stream)
+        check_bool("stream", stream)
+        if stream and not isinstance(request, GenerateToken):
+            raise refuse("stream", "be false for this call", stream)
+        call: Call[Any] = Call(self.loop, streams=stream)
         with self.lock:
             record = self.read(request.state)
-            ended = record.finished and not isinstance(request, t.Score)
+            ended = record.finished and not isinstance(request, Score)
             if not ended:
                 self._limits.check_request(request, len(record.tokens))
-            job = self._job(request, call)
+            job = job_for(self, call, request)
             if job.pages_needed() > self.cache.num_pages:
                 raise OutOfCapacity(
                     f"the call can need {job.pages_needed()} pages, but `kv_memory` holds {self.cache.num_pages}"
                 )
             if isinstance(job, TokenJob):
-                self._store.check_idle(request.state)
+                self.store.check_idle(request.state)
             if ended:
                 job.answer_ended()
                 return call
-            self._loop.submit(job)
+            self.loop.submit(job)
             if isinstance(job, TokenJob):
-                self._store.lock(request.state, call)
+                self.store.lock(request.state, call)
         return call
 
-    def score(self, state: State, text: str) -> Call[t.ScoreResult]:
+    def score(self, state: State, text: str) -> Call[ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state."""
-        return self.submit(t.Score(state, self.tokenize(text)))
-
-    def _job(self, request: t.Request, call: Call[Any]) -> BaseJob:
-        if isinstance(request, t.BeamSearch):
-            return BeamJob(self, call, request)
-        if isinstance(request, t.Score):
-            return ScoreJob(self, call, request)
-        seed = request.sampling.seed
-        if seed is None:
-            seed = secrets.randbits(53)
-        if isinstance(request, t.GenerateMulti):
-            return MultiJob(self, call, request, seed)
-        return TokenJob(self, call, request, seed)
-
-    # What jobs and calls ask for.
-
-    def cancel(self, call: Call[Any]) -> None:
-        """See Call.cancel."""
-        self._loop.cancel(call)
-
-    def settle(self, call: Call[Any], taken: int | None) -> None:
-        """See call.Owner: commits a stream."""
-        self._loop.settle(call, taken)
-
-    def finish(self, job: Job, result: t.Result) -> None:
-        """A call has ended well: its sequences leave the batch, and whoever waits gets the result."""
-        self.scheduler.end(job)
-        if not job.call.streams:
-            self._loop.forget(job.call)
-        job.call.finish(result)
-
-    def commit(self, job: TokenJob, entry: int | None) -> None:
-        """The tokens of a call become its state's. The one place where that happens."""
-        self._store.commit(job.state, self.read(job.state), job.continuation, entry)
-        self._store.unlock(job.state, job.call)
-
-    def _failed(self, job: Job) -> None:
-        if isinstance(job, TokenJob):
-            self._store.unlock(job.state, job.call)
-
-    def offer(self, state: State, record: Record, entry: int) -> None:
-        """A reader has computed a state's keys and values: the state may have them too."""
-        if self._store.is_open(state) and self.read(state).version == record.version:
-            self.cache.adopt(state, record, entry)
-
-    def keep(self, record: Record, continuation: Continuation, stream: int, entry: int | None) -> State:
-        """A continuation as a state of its own, with the pages of `entry`."""
-        return self.keep_tokens(
-            record,
-            continuation.token_ids,
-            stream,
-            entry,
-            finished=continuation.finish_reason == "end_of_text",
-            match_end=continuation.match_end,
-        )
-
-    def keep_tokens(
-        self,
-        record: Record,
-        token_ids: Sequence[int],
-        stream: int,
-        entry: int | None,
-        *,
-        finished: bool,
-        match_end: int | None = None,
-    ) -> State:
-        """A new state: a record's tokens and those generated behind them, with the pages of `entry`."""
-        record = record.copy()
-        record.stream = stream
-        if token_ids:
-            record.generate(token_ids, finished=finished, match_end=match_end)
-        return self._add(record, entry)
+        return self.submit(Score(state, self.tokenize(text)))

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .batch import Row
 from .cache import as_int32, pages_for
 from .call import Call
 from .continuation import Continuation
+from .requests import GenerateToken, Score
+from .results import ScoreResult, TokenResult
+from .row import Row
 from .scheduler import Sequence, Wants
-from .types import GenerateToken, Score, ScoreResult, TokenResult
 
 if TYPE_CHECKING:
     from .engine import Engine
@@ -35,7 +36,7 @@ class BaseJob:
         self.table = engine.cache.table
         self.call = call
         self.state = state
-        self.record = engine.read(state).copy()
+        self.record = engine.store.read(state).copy()
         self.cancelled = False
         self._entries: set[int] = set()
 
@@ -114,7 +115,7 @@ class TokenJob(BaseJob):
         if c.ended:
             if not self.call.streams:
                 self.settle(None)
-            self.engine.finish(self, self.result())
+            self.engine.loop.finish(self, self.result())
         elif len(c.token_ids) == self.request.min_tokens:
             seq.row, seq.row_changed = self._row(), True
 
@@ -135,8 +136,12 @@ class TokenJob(BaseJob):
             self._entries.discard(entry)
             num_tokens = len(self.record.tokens) + len(c.token_ids)
             self.table.truncate(entry, min(self.table.length(entry), num_tokens))
-        self.engine.commit(self, entry)
+        self.engine.store.commit(self.state, c, entry, self.call)
         self._entry = None
+
+    def release(self) -> None:
+        super().release()
+        self.engine.store.unlock(self.state, self.call)
 
 
 class ScoreJob(BaseJob):
@@ -168,4 +173,4 @@ class ScoreJob(BaseJob):
         if len(self._logprobs) == len(self.token_ids):
             self.release()
             total = sum(self._logprobs)
-            self.engine.finish(self, ScoreResult(self.state.id, self.token_ids, tuple(self._logprobs), total))
+            self.engine.loop.finish(self, ScoreResult(self.state.id, self.token_ids, tuple(self._logprobs), total))

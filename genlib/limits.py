@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from . import types as t
+from .checks import check_int, refuse
 from .errors import ContextLengthExceeded, InvalidRequest
+from .requests import BeamSearch, Request, Score
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,9 +21,9 @@ class Limits:
     def check_tokens(self, tokens: object) -> list[int]:
         """Token ids that a caller gave, as a list."""
         if isinstance(tokens, str | bytes) or not isinstance(tokens, Sequence):
-            raise t.refuse("tokens", "be a list of token ids", tokens)
+            raise refuse("tokens", "be a list of token ids", tokens)
         for i, token in enumerate(tokens):
-            t.check_int(f"tokens[{i}]", token, 0, self.vocab_size - 1)
+            check_int(f"tokens[{i}]", token, 0, self.vocab_size - 1)
         return list(tokens)
 
     def check_context(self, num_tokens: int, param: str) -> None:
@@ -31,12 +32,12 @@ class Limits:
             message = f"`{param}` makes {num_tokens} tokens, but the context holds {self.context_length}"
             raise ContextLengthExceeded(message, param=param)
 
-    def check_request(self, request: t.Request, have: int) -> None:
+    def check_request(self, request: Request, have: int) -> None:
         """A request on a state of `have` tokens: what it adds must fit."""
-        if isinstance(request, t.BeamSearch):
+        if isinstance(request, BeamSearch):
             param, more = "max_length", request.max_length
-            t.check_int("num_beams", request.num_beams, 1, self.max_batch)
-        elif isinstance(request, t.Score):
+            check_int("num_beams", request.num_beams, 1, self.max_batch)
+        elif isinstance(request, Score):
             param, more = "text", len(request.token_ids)
             if not more:
                 raise InvalidRequest("`text` must not be empty", param="text")

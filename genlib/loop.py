@@ -18,6 +18,7 @@ from .call import cancelled
 from .errors import EngineClosed, GenlibError, ModelError
 from .jobs import TokenJob
 from .model.base import Model
+from .results import Result
 from .scheduler import Job, Scheduler, Sequence, Wants
 
 log = logging.getLogger("genlib")
@@ -26,18 +27,15 @@ _STATUS = {1: "no finite logit among the tokens allowed", 2: "a logit of +inf"}
 
 
 class Loop:
-    """Owns the thread, and the batch. `on_fail` hears of each job that ends with an error."""
+    """Owns the thread, and the batch."""
 
-    def __init__(
-        self, model: Model, batch: Batch, cache: Cache, scheduler: Scheduler, on_fail: Callable[[Job], None]
-    ) -> None:
+    def __init__(self, model: Model, batch: Batch, cache: Cache, scheduler: Scheduler) -> None:
         self.lock = threading.RLock()
         self.num_steps = self.prompt_tokens = self.generated_tokens = 0
         self._model = model
         self._batch = batch
         self._cache = cache
         self._scheduler = scheduler
-        self._on_fail = on_fail
         self._wake = threading.Condition(self.lock)
         self._jobs: dict[object, Job] = {}  # by call, until it is settled
         self._cancelled: list[Job] = []
@@ -71,10 +69,6 @@ class Loop:
             self._stopped.append((job, taken, settled))
             self._wake.notify()
         settled.wait()
-
-    def forget(self, call: object) -> None:
-        """The call has ended and is settled. The caller holds the lock."""
-        self._jobs.pop(call, None)
 
     def cancel(self, call: object) -> None:
         """Ends a call before the next step. Nothing happens if it is settled."""
@@ -218,13 +212,19 @@ class Loop:
             log.exception("a call failed")
             self.fail(job, error)
 
+    def finish(self, job: Job, result: Result) -> None:
+        """A job has ended well: its sequences leave the batch, and whoever waits gets the result."""
+        self._scheduler.end(job)
+        if not job.call.streams:
+            self._jobs.pop(job.call, None)
+        job.call.finish(result)
+
     def fail(self, job: Job, error: Exception) -> None:
         """Ends a job with an error; its state is as it was."""
         job.cancelled = True
         self._scheduler.end(job)
         job.release()
         self._jobs.pop(job.call, None)
-        self._on_fail(job)
         job.call.fail(error)
 
     def _fail_all(self, work: list[tuple[Sequence, int]], error: Exception) -> None:

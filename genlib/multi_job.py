@@ -5,16 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._native import PAGE_SIZE
-from .batch import Row
 from .cache import as_int32, pages_for
 from .call import Call
 from .continuation import Continuation
 from .jobs import BaseJob
+from .requests import GenerateMulti
+from .results import MultiResult
+from .row import Row
 from .scheduler import Sequence, Wants
-from .types import GenerateMulti, MultiResult
 
 if TYPE_CHECKING:
     from .engine import Engine
+    from .state import State
 
 _MASK64 = 2**64 - 1
 
@@ -45,7 +47,7 @@ class FromBase(BaseJob):
     def computed(self, seq: Sequence) -> None:
         scheduler = self.engine.scheduler
         scheduler.remove([seq])
-        self.engine.offer(self.state, self.record, seq.entry)
+        self.engine.store.offer(self.state, self.record, seq.entry)
         scheduler.add(self._spread())
 
     def _spread(self) -> list[Sequence]:
@@ -165,7 +167,11 @@ class MultiJob(FromBase):
                 entry = self._kept.get(i)
                 if entry is not None:
                     self._entries.remove(entry)
-                state = self.engine.keep(self.record, c, self._stream(i), entry)
+                state = self._keep(c, self._stream(i), entry)
             results.append(c.result(self.state.id, state))
         self.release()
-        self.engine.finish(self, MultiResult(self.state.id, tuple(results), self.seed))
+        self.engine.loop.finish(self, MultiResult(self.state.id, tuple(results), self.seed))
+
+    def _keep(self, c: Continuation, stream: int, entry: int | None) -> State:
+        finished = c.finish_reason == "end_of_text"
+        return self.engine.store.keep(self.record, c.token_ids, stream, entry, finished=finished, match_end=c.match_end)

@@ -14,7 +14,7 @@ from .text import Tokenizer, Utf8Decoder, pending_tail
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .types import ScoreResult
+    from .results import ScoreResult
 
 
 @dataclass(slots=True)

@@ -11,20 +11,11 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
+from genlib.checks import check_int, check_stop_sequences, check_text
 from genlib.errors import CallCancelled, ContextLengthExceeded, InvalidRequest, StateBusy, StateNotFound
+from genlib.requests import GenerateToken, Score
+from genlib.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
 from genlib.server import create_app
-from genlib.types import (
-    BeamResult,
-    GenerateToken,
-    MultiResult,
-    Piece,
-    Score,
-    ScoreResult,
-    TokenResult,
-    check_int,
-    check_stop_sequences,
-    check_text,
-)
 
 from .helpers_http import Client
 

@@ -181,7 +181,7 @@ class TestStreams:
 
 
 def wait_until_idle(engine: genlib.Engine) -> None:
-    while not (engine.scheduler.idle and not engine._loop._cancelled):
+    while not (engine.scheduler.idle and not engine.loop._cancelled):
         time.sleep(0.001)
 
 

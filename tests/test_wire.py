@@ -13,6 +13,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from genlib.errors import InvalidRequest, ModelError, QueueFull, UnknownField
+from genlib.requests import BeamSearch, GenerateMulti, GenerateToken
+from genlib.results import Piece, TokenResult
+from genlib.sampling import Sampling
 from genlib.server import answers, failure
 from genlib.server.decode import MAX_DIGITS, decode
 from genlib.server.wire import (
@@ -26,7 +29,6 @@ from genlib.server.wire import (
     TokenBody,
     TruncateBody,
 )
-from genlib.types import BeamSearch, GenerateMulti, GenerateToken, Piece, Sampling, TokenResult
 
 STATE: Any = object()
 BODIES = [TokenBody, MultiBody, BeamBody, CreateBody, AppendBody, TruncateBody, ScoreBody, EmptyBody]

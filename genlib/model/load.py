@@ -6,10 +6,10 @@ import hashlib
 import os
 from pathlib import Path
 
+from ..checks import refuse
 from ..errors import BackendError
 from ..ops import select
 from ..text import Tokenizer
-from ..types import refuse
 from .base import LoadedModel
 from .config import ModelConfig
 from .decoder import Decoder

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from ..errors import ModelError
-from ..types import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+from ..results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
 
 if TYPE_CHECKING:
     from ..state import State

@@ -21,7 +21,7 @@ from .failure import BodyTooLarge, Unauthorized, UnsupportedMediaType
 
 if TYPE_CHECKING:
     from ..call import Call
-    from ..types import Result
+    from ..results import Result
 
 
 def check_key(request: Request, key: bytes | None) -> None:

@@ -12,8 +12,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..checks import check_int
 from ..errors import InvalidRequest, StateNotFound
-from ..types import Score, check_int
+from ..requests import Score
 from . import answers
 from .connection import cancel_when_gone
 from .failure import Stalled
@@ -23,8 +24,8 @@ from .wire import AppendBody, BeamBody, CreateBody, EmptyBody, MultiBody, ScoreB
 
 if TYPE_CHECKING:
     from ..engine import Engine
+    from ..requests import Request as CallRequest
     from ..state import State
-    from ..types import Request as CallRequest
 
 MAX_LISTED = 1000
 LISTED = 100

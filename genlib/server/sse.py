@@ -13,7 +13,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..types import Piece, TokenResult
+from ..results import Piece, TokenResult
 from . import failure
 from .answers import stream_event
 from .connection import cancel_when_gone

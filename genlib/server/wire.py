@@ -1,6 +1,6 @@
 """What requests may hold, as it comes over the wire.
 
-Names and defaults are those of genlib.types, which also checks the ranges; the ranges written here only
+Names and defaults are those of genlib.requests, which also checks the ranges; the ranges written here only
 tell readers of /openapi.json.
 """
 
@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Literal
 
 from msgspec import Meta, Struct, field
 
-from ..types import BeamSearch, GenerateMulti, GenerateToken, Sampling, check_int
+from ..checks import check_int
+from ..requests import BeamSearch, GenerateMulti, GenerateToken
+from ..sampling import Sampling
 
 if TYPE_CHECKING:
     from ..state import State

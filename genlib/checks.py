@@ -1,0 +1,57 @@
+"""What every parameter must pass. Each check raises InvalidRequest that names the field, the rule and the value."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from .errors import InvalidRequest
+
+MAX_STOP_SEQUENCES = 64
+
+
+def refuse(param: str, rule: str, value: object) -> InvalidRequest:
+    """The error "`param` must rule, got value"."""
+    return InvalidRequest(f"`{param}` must {rule}, got {value!r}", param=param)
+
+
+def check_int(param: str, value: object, low: int, high: int | None = None) -> None:
+    """Raises InvalidRequest unless `value` is an int (not a bool) in [low, high]."""
+    rule = f"be an integer ≥ {low}" if high is None else f"be an integer from {low} to {high}"
+    if isinstance(value, bool) or not isinstance(value, int) or value < low or (high is not None and value > high):
+        raise refuse(param, rule, value)
+
+
+def check_bool(param: str, value: object) -> None:
+    """Raises InvalidRequest unless `value` is True or False."""
+    if not isinstance(value, bool):
+        raise refuse(param, "be true or false", value)
+
+
+def check_text(param: str, value: object) -> str:
+    """Raises InvalidRequest unless `value` is a str that UTF-8 can encode."""
+    if not isinstance(value, str):
+        raise refuse(param, "be a string", value)
+    try:
+        value.encode()
+    except UnicodeEncodeError as error:
+        raise refuse(param, "not hold half of a surrogate pair", value[error.start : error.end]) from None
+    return value
+
+
+def is_number(value: object) -> bool:
+    """Whether `value` is a finite int or float, and not a bool."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def check_stop_sequences(value: object) -> tuple[str, ...]:
+    """The stop sequences as a tuple; InvalidRequest unless each is a string that is not empty."""
+    name = "stop_sequences"
+    if isinstance(value, str) or not isinstance(value, Sequence):
+        raise refuse(name, "be a list of strings", value)
+    if len(value) > MAX_STOP_SEQUENCES:
+        raise refuse(name, f"hold at most {MAX_STOP_SEQUENCES} strings", len(value))
+    for i, stop in enumerate(value):
+        if not check_text(f"{name}[{i}]", stop):
+            raise refuse(f"{name}[{i}]", "not be empty", stop)
+    return tuple(value)
