@@ -37,7 +37,11 @@ def new_drawn(max_rows: int) -> Drawn:
     """Buffers for what so many rows draw."""
     token, kept, status = (np.zeros(max_rows, np.int32) for _ in range(3))
     probability, logprob, sampling_probability = (np.zeros(max_rows, np.float32) for _ in range(3))
-    return Drawn(token, probability, logprob, sampling_probability, kept, status)
+    top_token = np.zeros((max_rows, 0), np.int32)
+    top_probability, top_logprob = (np.zeros((max_rows, 0), np.float32) for _ in range(2))
+    return Drawn(
+        token, probability, logprob, sampling_probability, kept, status, top_token, top_probability, top_logprob
+    )
 
 
 class Batch:

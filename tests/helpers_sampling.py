@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-from dataclasses import dataclass
+import itertools
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -19,7 +21,11 @@ NEXT_TO_ONE = 1 - 1e-7
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One row's parameters in the user's units. allowed: token ids, None for all."""
+    """One row's parameters in the user's units.
+
+    allowed: token ids, None for all. bias: by token. seen: how often each token occurred in generated text, 0 for
+    those that only the prompt has.
+    """
 
     temperature: float = 1.0
     top_k: int = 0
@@ -30,6 +36,16 @@ class Case:
     position: int = 0
     forced: int = -1
     allowed: tuple[int, ...] | None = None
+    top_n: int = 0
+    repetition: float = 1.0
+    presence: float = 0.0
+    frequency: float = 0.0
+    bias: Mapping[int, float] = field(default_factory=dict)
+    seen: Mapping[int, int] = field(default_factory=dict)
+
+    def edits(self) -> list[tuple[int, float, int]]:
+        """The entries of RowParams: token, bias, seen."""
+        return [(v, self.bias.get(v, 0.0), self.seen.get(v, -1)) for v in sorted({*self.bias, *self.seen})]
 
 
 def params_of(cases: list[Case], vocabulary: int) -> RowParams:
@@ -40,6 +56,8 @@ def params_of(cases: list[Case], vocabulary: int) -> RowParams:
         for token in case.allowed or ():
             words[token // 32] |= np.uint32(1 << token % 32)
     numbers = iter(range(len(masked)))
+    edits = [case.edits() for case in cases]
+    token, bias, seen = zip(*itertools.chain(*edits), strict=True) if any(edits) else ((), (), ())
     return RowParams(
         scale=np.array([rows.row_scale(c.temperature) for c in cases], np.float32),
         top_k=np.array([c.top_k for c in cases], np.int32),
@@ -50,11 +68,20 @@ def params_of(cases: list[Case], vocabulary: int) -> RowParams:
         position=np.array([c.position for c in cases], np.int64),
         mask=np.array([-1 if c.allowed is None else next(numbers) for c in cases], np.int32),
         forced=np.array([c.forced for c in cases], np.int32),
+        top_n=np.array([c.top_n for c in cases], np.int32),
+        repetition=np.array([c.repetition for c in cases], np.float32),
+        presence=np.array([c.presence for c in cases], np.float32),
+        frequency=np.array([c.frequency for c in cases], np.float32),
+        edit_start=np.cumsum([0, *map(len, edits)])[:-1].astype(np.int64),
+        edit_count=np.array([len(e) for e in edits], np.int32),
         masks=masks,
+        edit_token=np.array(token, np.int32),
+        edit_bias=np.array(bias, np.float32),
+        edit_seen=np.array(seen, np.int32),
     )
 
 
-def new_drawn(rows: int) -> Drawn:
+def new_drawn(rows: int, top_n: int = 0) -> Drawn:
     """Outputs full of what no sampler writes."""
     return Drawn(
         token=np.full(rows, -99, np.int32),
@@ -63,6 +90,9 @@ def new_drawn(rows: int) -> Drawn:
         sampling_probability=np.full(rows, np.nan, np.float32),
         num_kept=np.full(rows, -99, np.int32),
         status=np.full(rows, -99, np.int32),
+        top_token=np.full((rows, top_n), -99, np.int32),
+        top_probability=np.full((rows, top_n), np.nan, np.float32),
+        top_logprob=np.full((rows, top_n), np.nan, np.float32),
     )
 
 
@@ -84,7 +114,7 @@ def _has(width: str) -> bool:
 def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None, threads: int = 1) -> Drawn:
     """The C++ sampler, or numpy's for the width "reference"."""
     rows = len(logits) if num_draws is None else num_draws
-    out = new_drawn(len(logits))
+    out = new_drawn(len(logits), max(params.top_n, default=0))
     if width == "reference":
         reference.sample(logits, params, rows, out)
     else:
@@ -96,7 +126,7 @@ def assert_same(got: Drawn, expected: Drawn, about: str) -> None:
     """Every field, bit for bit."""
     for field in dataclasses.fields(Drawn):
         a, b = getattr(got, field.name), getattr(expected, field.name)
-        different = np.flatnonzero(a.view(np.uint32) != b.view(np.uint32))
+        different = np.unique(np.nonzero(a.view(np.uint32) != b.view(np.uint32))[0])
         assert len(different) == 0, (
             f"{about}: {field.name} of rows {different[:5]}: {a[different[:5]]} ≠ {b[different[:5]]}"
         )

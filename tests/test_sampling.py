@@ -24,7 +24,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from genlib import _native
-from genlib.ops import reference_sampling as reference
+from genlib.ops import reference_mass as reference
 from genlib.ops import rows
 
 TEMPERATURES = (0.0, 1e-6, 0.1, 0.8, 1.0, 2.3, 1e4)

@@ -17,7 +17,8 @@ import numpy.typing as npt
 import pytest
 from helpers_sampling import Case, adversarial_rows, params_of, run, widths
 
-from genlib.ops import reference_sampling as reference
+from genlib.ops import reference_mass as reference
+from genlib.ops import reference_sampling
 from genlib.ops.base import Drawn, RowParams
 
 Floats = npt.NDArray[Any]
@@ -60,7 +61,7 @@ def test_where_a_draw_s_numbers_go() -> None:
 @pytest.mark.parametrize(("word", "token"), [(0, 1), (1 << 63, 4), ((1 << 63) - 1, 1), (2**64 - 1, 4)])
 def test_the_ends_of_the_random_word(word: int, token: int, monkeypatch: pytest.MonkeyPatch) -> None:
     """Two equal tokens with masses, between tokens without."""
-    monkeypatch.setattr(reference, "random_word", lambda *_: word)
+    monkeypatch.setattr(reference_sampling, "random_word", lambda *_: word)
     logits = np.array([[-1e9, 0, -1e9, -np.inf, 0, -1e9]], np.float32)
     assert run("reference", logits, params_of([Case()], 6)).token[0] == token
 

@@ -10,7 +10,7 @@ import numpy.typing as npt
 import pytest
 from helpers_sampling import Case, assert_same, check, params_of, run, widths
 
-from genlib.ops import reference_sampling as reference
+from genlib.ops import reference_mass as reference
 
 UNIT = reference.LOG2_E  # the temperature at which y = x - peak
 

@@ -15,7 +15,7 @@ Rules that hold for every operation:
   read nor written. None means all.
 - The result of a row depends on that row (and its sequence's keys and values) alone: not on N, S, its place in
   the batch, chunking, page ids or threads. Bit for bit.
-- N = 0, S = 0 and R = 0 are legal.
+- N = 0, S = 0, R = 0 are legal.
 """
 
 from __future__ import annotations
@@ -106,7 +106,10 @@ class RowParams:
 
     scale: float32(log2(e) / T), 0 for greedy. top_k: 0 is off. top_p: max(1, floor(p · 2³²)), 0 is off (p = 1).
     min_p: float32(log2(min_p)), −inf is off. mask: row of `masks`, −1 is none. forced: −1 to draw, or a token id
-    whose probability is wanted instead of a draw.
+    whose probability is wanted instead of a draw. top_n: how many of the most likely tokens to report, 0 is off.
+
+    repetition, presence, frequency: penalties, off at 1, 0, 0. Tokens that have a bias or have occurred are the
+    row's edits: edit_count[r] entries of the `edit_` arrays from edit_start[r] on, ids ascending, each once.
     """
 
     scale: Float32  # [R]
@@ -118,12 +121,25 @@ class RowParams:
     position: npt.NDArray[np.int64]  # [R]
     mask: Int32  # [R]
     forced: Int32  # [R]
+    top_n: Int32  # [R]
+    repetition: Float32  # [R]
+    presence: Float32  # [R]
+    frequency: Float32  # [R]
+    edit_start: npt.NDArray[np.int64]  # [R]
+    edit_count: Int32  # [R]
     masks: npt.NDArray[np.uint32]  # [rows of masks, ceil(V / 32)] bit v % 32 of word v // 32: token v is allowed
+    edit_token: Int32  # [E]
+    edit_bias: Float32  # [E] added to the logit
+    edit_seen: Int32  # [E] −1: has not occurred; 0: only in what was not generated; n: n times in generated text
 
 
 @dataclass(frozen=True, slots=True)
 class Drawn:
-    """What `sample` writes for each row. status 0 is good; 1: no finite logit; 2: a logit is +inf."""
+    """What `sample` writes for each row. status 0 is good; 1: nothing finite is allowed; 2: something is +inf.
+
+    The top_ arrays hold the model's `top_n` most likely tokens, best first, and −1, 0, −inf where finite ones end.
+    What lies behind `top_n` is not written.
+    """
 
     token: Int32  # [R]
     probability: Float32  # [R] under the model: softmax of the unmodified logits, temperature 1
@@ -131,6 +147,9 @@ class Drawn:
     sampling_probability: Float32  # [R] under the distribution drawn from
     num_kept: Int32  # [R]
     status: Int32  # [R]
+    top_token: Int32  # [R, N] for top_n up to N
+    top_probability: Float32  # [R, N] under the model
+    top_logprob: Float32  # [R, N]
 
 
 class Step(Protocol):
@@ -217,7 +236,7 @@ class Ops(Protocol):
         """
 
     def sample(self, logits: Buffer, params: RowParams, plan: Plan, out: Drawn) -> None:
-        """Draws a token from each of the first plan.num_draws rows of logits [R, V] (docs/design.md §8)."""
+        """Draws a token from each of the first plan.num_draws rows of logits [R, V] (docs/kernels.md)."""
 
     def buckets(self, limit: int) -> tuple[int, ...]:
         """The batch sizes (in tokens) to record steps for, ascending, the last one `limit`."""

@@ -1,106 +1,33 @@
-"""The sampler in plain numpy: the specification that every implementation equals bit for bit (docs/kernels.md).
-
-Every float32 and float64 operation below is rounded by itself, in the order written; all else is exact integer
-arithmetic. So no result depends on the order of a sum, on a tile, on a thread, or on a mathematics library.
-"""
+"""The sampler in plain numpy: the specification that every implementation equals bit for bit (docs/kernels.md)."""
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from .base import Buffer, Drawn, Float32, RowParams
-from .rows import LOG2_E
-
-Masses = npt.NDArray[np.uint64]
-Mask = npt.NDArray[np.bool_]
-
-MODEL_SCALE = np.float32(LOG2_E)  # the scale of temperature 1
-# 2^(f + 1/2) for |f| <= 1/2, lowest power first: within 1.9e-7, and always in [1, 2).
-COEFFICIENTS = np.array([0x3FB504F4, 0x3F7AF227, 0x3EADF032, 0x3DA0C79C, 0x3C6042E7, 0x3AF302D6], np.uint32).view(
-    np.float32
+from .reference_mass import (
+    MODEL_SCALE,
+    PEAK_MASS,
+    Masses,
+    exponents,
+    masses,
+    natural_log,
+    probability,
+    random_word,
 )
-ROUND = np.float32(12582912)  # 1.5 * 2^23: adding it rounds to an integer
-ROUND_BITS = np.uint32(0x4B400000)
-PEAK_MASS = 0x16A09E80000  # of the largest token: about sqrt(2) * 2^40
-LN_2 = 0.6931471805599453
-UINT64 = (1 << 64) - 1
-UINT32 = (1 << 32) - 1
 
-
-def exponents(x: Float32, peak: np.float32, scale: np.float32) -> Float32:
-    """y = (x - peak) * scale, the base-2 logarithm of each token's mass relative to the largest."""
-    y: Float32 = (x - peak) * scale
-    return y
-
-
-def _powers(y: Float32) -> tuple[Float32, Float32]:
-    """(p, t) with 2^(y + 1/2) = p * 2^n, p in [1, 2), and t = n + ROUND."""
-    with np.errstate(invalid="ignore"):
-        t = y + ROUND
-        f = y - (t - ROUND)
-        p = np.full_like(f, COEFFICIENTS[5])
-        for c in COEFFICIENTS[4::-1]:
-            p = p * f + c
-    return p, t
-
-
-def masses(y: Float32) -> Masses:
-    """The fixed-point masses, floor(p * 2^(40 + n)); 0 below y = -40.5, and for -inf and NaN."""
-    p, t = _powers(y)
-    k = np.minimum(ROUND_BITS - t.view(np.uint32), np.uint32(63)).astype(np.uint64)
-    significand = (p.view(np.uint32) & np.uint32(0x00FFFFFF)).astype(np.uint64)
-    m: Masses = (significand << np.uint64(17)) >> k
-    return m
-
-
-def probability(y: np.float32, total: int) -> np.float32:
-    """Of a token at `y` where the masses sum to `total`: without the floor, so that it is 0 only below 2^-150."""
-    if not y >= -160:
-        return np.float32(0)
-    p, t = _powers(np.array([y], np.float32))
-    n = int(t[0] - ROUND)
-    return np.float32(math.ldexp(float(p[0]), n) * 2.0**40 / float(total))
-
-
-def natural_log(q: float) -> float:
-    """ln q for normal q > 0, within 1e-15 relative: ln m = 2 artanh((m - 1) / (m + 1)), m in [sqrt(1/2), sqrt(2))."""
-    m, e = math.frexp(q)
-    if m < 0.7071067811865476:
-        m, e = m * 2, e - 1
-    s = (m - 1) / (m + 1)
-    square = s * s
-    series = 1 / 19
-    for k in (17, 15, 13, 11, 9, 7, 5, 3):
-        series = series * square + 1 / k
-    twice = 2 * s
-    return e * LN_2 + (twice * (square * series) + twice)
-
-
-def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
-    """Philox-4x32-10 (Salmon et al., Parallel random numbers: as easy as 1, 2, 3; 2011)."""
-    (k0, k1), (a, b, c, d) = key, counter
-    for _ in range(10):
-        u, v = 0xD2511F53 * a, 0xCD9E8D57 * c
-        a, b, c, d = (v >> 32) ^ b ^ k0, v & UINT32, (u >> 32) ^ d ^ k1, u & UINT32
-        k0, k1 = (k0 + 0x9E3779B9) & UINT32, (k1 + 0xBB67AE85) & UINT32
-    return a, b, c, d
-
-
-def random_word(seed: int, stream: int, position: int) -> int:
-    """The 64 random bits of a draw."""
-    key = (seed & UINT32, seed >> 32)
-    words = philox(key, (position & UINT32, position >> 32, stream & UINT32, stream >> 32))
-    return words[1] << 32 | words[0]
+Mask = npt.NDArray[np.bool_]
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row's parameters, as `RowParams` has them. allowed [V] is the row's mask, unpacked."""
+    """One row's parameters, as `RowParams` has them.
+
+    allowed [V] is the row's mask, unpacked; edits are its (token, bias, seen).
+    """
 
     scale: np.float32
     top_k: int
@@ -111,6 +38,11 @@ class Row:
     position: int
     forced: int
     allowed: Mask | None
+    top_n: int
+    repetition: np.float32
+    presence: np.float32
+    frequency: np.float32
+    edits: tuple[tuple[int, np.float32, int], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,12 +55,39 @@ class Outcome:
     logprob: np.float32 = np.float32(-np.inf)  # noqa: RUF009
     sampling_probability: np.float32 = np.float32(0)  # noqa: RUF009
     num_kept: int = 0
+    top: tuple[tuple[int, np.float32, np.float32], ...] = ()  # token, probability, logprob
+
+
+def widened(logits: Buffer) -> Float32:
+    """Logits as float32, exactly. uint16 holds the bits of bfloat16."""
+    if logits.dtype == np.uint16:
+        return (logits.astype(np.uint32) << np.uint32(16)).view(np.float32)
+    x: Float32 = logits.astype(np.float32)
+    return x
+
+
+def processed(x: Float32, row: Row) -> Float32:
+    """The values drawn from, before temperature: mask, bias, then the three penalties. x [V], without NaN."""
+    z = x.copy() if row.allowed is None else np.where(row.allowed, x, np.float32(-np.inf))
+    for token, bias, seen in row.edits:
+        value = z[token] + bias
+        if seen >= 0:
+            value = value / row.repetition if value > 0 else value * row.repetition
+        if seen > 0:
+            value = (value - row.presence) - row.frequency * np.float32(seen)
+        z[token] = value
+    return z
+
+
+def order_of(z: Float32) -> npt.NDArray[np.intp]:
+    """The ids of the finite tokens, largest value first, lowest id first on a tie."""
+    order = np.argsort(-(z + np.float32(0)), kind="stable")
+    return order[: np.count_nonzero(z > -np.inf)]
 
 
 def kept_order(z: Float32, y: Float32, m: Masses, row: Row) -> npt.NDArray[np.intp]:
     """The ids kept, largest value first: a prefix of the order of all finite tokens. z, y, m [V]."""
-    order = np.argsort(-(z + np.float32(0)), kind="stable")
-    order = order[: np.count_nonzero(z > -np.inf)]
+    order = order_of(z)
     if row.top_k:
         order = order[: row.top_k]
     if row.top_p:
@@ -156,21 +115,29 @@ def _choose(z: Float32, peak: np.float32, row: Row) -> tuple[int, np.float32, in
     return token, probability(y[token], total) if token in kept else np.float32(0), len(kept)
 
 
-def sample_row(logits: Float32, row: Row) -> Outcome:
+def _model_view(x: Float32, peak: np.float32, total: int, token: int) -> tuple[np.float32, np.float32]:
+    """A token's probability and logprob under the model."""
+    y = exponents(x[token : token + 1], peak, MODEL_SCALE)[0]
+    distance = float(x[token]) - float(peak)
+    return probability(y, total), np.float32(distance - natural_log(float(total) / float(PEAK_MASS)))
+
+
+def sample_row(logits: Buffer, row: Row) -> Outcome:
     """One row. logits [V], as the model gave them."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-        x = np.where(np.isnan(logits), np.float32(-np.inf), logits)
-        z = x if row.allowed is None else np.where(row.allowed, x, np.float32(-np.inf))
+        wide = widened(logits)
+        x = np.where(np.isnan(wide), np.float32(-np.inf), wide)
+        z = processed(x, row)
         model_peak, peak = x.max(), z.max()
-        if model_peak == np.inf:
+        if max(model_peak, peak) == np.inf:
             return Outcome(status=2)
         if peak == -np.inf:
             return Outcome(status=1)
         token, sampling, num_kept = _choose(z, peak, row)
-        y = exponents(x, model_peak, MODEL_SCALE)
-        total = int(masses(y).sum(dtype=np.uint64))
-        logprob = np.float32((float(x[token]) - float(model_peak)) - natural_log(float(total) / float(PEAK_MASS)))
-        return Outcome(0, token, probability(y[token], total), logprob, sampling, num_kept)
+        total = int(masses(exponents(x, model_peak, MODEL_SCALE)).sum(dtype=np.uint64))
+        top = order_of(x)[: row.top_n].tolist() if row.top_n else ()
+        views = tuple((v, *_model_view(x, model_peak, total, v)) for v in top)
+        return Outcome(0, token, *_model_view(x, model_peak, total, token), sampling, num_kept, views)
 
 
 def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
@@ -179,6 +146,8 @@ def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
     if params.mask[r] >= 0:
         words = np.ascontiguousarray(params.masks[params.mask[r]])
         allowed = np.unpackbits(words.astype("<u4").view(np.uint8), bitorder="little")[:vocabulary].astype(bool)
+    entries = slice(params.edit_start[r], params.edit_start[r] + params.edit_count[r])
+    edits = zip(params.edit_token[entries], params.edit_bias[entries], params.edit_seen[entries], strict=True)
     return Row(
         scale=params.scale[r],
         top_k=int(params.top_k[r]),
@@ -189,13 +158,29 @@ def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
         position=int(params.position[r]),
         forced=int(params.forced[r]),
         allowed=allowed,
+        top_n=int(params.top_n[r]),
+        repetition=params.repetition[r],
+        presence=params.presence[r],
+        frequency=params.frequency[r],
+        edits=tuple((int(token), bias, int(seen)) for token, bias, seen in edits),
     )
+
+
+def _write(outcome: Outcome, r: int, top_n: int, out: Drawn) -> None:
+    out.token[r] = outcome.token
+    out.probability[r] = outcome.probability
+    out.logprob[r] = outcome.logprob
+    out.sampling_probability[r] = outcome.sampling_probability
+    out.num_kept[r] = outcome.num_kept
+    out.status[r] = outcome.status
+    none = (-1, np.float32(0), np.float32(-np.inf))
+    for i in range(top_n):
+        view = outcome.top[i] if i < len(outcome.top) else none
+        out.top_token[r, i], out.top_probability[r, i], out.top_logprob[r, i] = view
 
 
 def sample(logits: Buffer, params: RowParams, num_draws: int, out: Drawn) -> None:
     """`Ops.sample` for the first `num_draws` rows. logits [R, V]."""
-    fields: dict[str, Any] = {name: getattr(out, name) for name in Drawn.__dataclass_fields__}
     for r in range(num_draws):
-        outcome = sample_row(logits[r], row_of(params, r, logits.shape[1]))
-        for name, column in fields.items():
-            column[r] = getattr(outcome, name)
+        row = row_of(params, r, logits.shape[1])
+        _write(sample_row(logits[r], row), r, row.top_n, out)
