@@ -124,11 +124,11 @@ def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None
 
 def assert_same(got: Drawn, expected: Drawn, about: str) -> None:
     """Every field, bit for bit."""
-    for field in dataclasses.fields(Drawn):
-        a, b = getattr(got, field.name), getattr(expected, field.name)
+    for output in dataclasses.fields(Drawn):
+        a, b = getattr(got, output.name), getattr(expected, output.name)
         different = np.unique(np.nonzero(a.view(np.uint32) != b.view(np.uint32))[0])
         assert len(different) == 0, (
-            f"{about}: {field.name} of rows {different[:5]}: {a[different[:5]]} ≠ {b[different[:5]]}"
+            f"{about}: {output.name} of rows {different[:5]}: {a[different[:5]]} ≠ {b[different[:5]]}"
         )
 
 

@@ -68,7 +68,7 @@ def widened(logits: Buffer) -> Float32:
 
 def processed(x: Float32, row: Row) -> Float32:
     """The values drawn from, before temperature: mask, bias, then the three penalties. x [V], without NaN."""
-    z = x.copy() if row.allowed is None else np.where(row.allowed, x, np.float32(-np.inf))
+    z: Float32 = x.copy() if row.allowed is None else np.where(row.allowed, x, np.float32(-np.inf))
     for token, bias, seen in row.edits:
         value = z[token] + bias
         if seen >= 0:
