@@ -61,9 +61,10 @@ class Outcome:
 def widened(logits: Buffer) -> Float32:
     """Logits as float32, exactly. uint16 holds the bits of bfloat16."""
     if logits.dtype == np.uint16:
-        return (logits.astype(np.uint32) << np.uint32(16)).view(np.float32)
-    x: Float32 = logits.astype(np.float32)
-    return x
+        bits: npt.NDArray[np.uint32] = logits.astype(np.uint32) << np.uint32(16)
+        return bits.view(np.float32)
+    wide: Float32 = logits.astype(np.float32)
+    return wide
 
 
 def processed(x: Float32, row: Row) -> Float32:
