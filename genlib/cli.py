@@ -10,7 +10,7 @@ import platform
 import re
 import sys
 from collections.abc import Callable, Sequence
-from contextlib import closing
+from functools import partial
 from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -173,15 +173,15 @@ def serve(args: argparse.Namespace) -> None:
         sock = listen(args.host, args.port)
     except OSError as error:
         raise GenlibError(f"cannot listen on {args.host}, port {args.port}: {error}") from error
-    with closing(sock), _engine(args) as engine:
-        url = address(sock)
-        run(
-            create_app(engine, api_key=key),
-            sock,
-            drain_timeout=args.drain_timeout,
-            log_level=args.log_level,
-            on_ready=lambda: print(f"genlib is listening on {url}", flush=True),
-        )
+    url = address(sock)
+    run(
+        partial(_engine, args),
+        partial(create_app, api_key=key),
+        sock,
+        drain_timeout=args.drain_timeout,
+        log_level=args.log_level,
+        on_ready=lambda: print(f"genlib is listening on {url}", flush=True),
+    )
 
 
 def _read_key(path: str) -> str:

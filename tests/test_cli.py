@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import http.client
 import io
 import json
 import re
@@ -10,16 +9,15 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from urllib.parse import urlsplit
 from urllib.request import Request, urlopen
 
 import pytest
 
 import genlib
 from genlib.cli import _size, main
+
+from .helpers_process import finish, serving
 
 PROMPT = "The quick brown fox"
 
@@ -106,6 +104,8 @@ def test_a_seed_that_was_drawn_is_told(capsys: pytest.CaptureFixture[str]) -> No
         (("serve", "--port", "70000"), 2, "genlib: `port`"),
         (("serve", "--drain-timeout", "-1"), 2, "genlib: `drain_timeout`"),
         (("serve", "--host", "192.0.2.1"), 1, "genlib: cannot listen"),
+        (("serve", "--port", "0", "--model", "nowhere"), 1, "genlib: nowhere"),
+        (("serve", "--port", "0", "--max-batch", "0"), 2, "genlib: `max_batch`"),
         (("serve", "--port", "0", "--api-key-file", "nowhere"), 1, "genlib: cannot read the key"),
     ],
 )
@@ -164,25 +164,6 @@ def test_a_port_that_is_taken_is_an_error(capsys: pytest.CaptureFixture[str]) ->
     assert err.startswith(f"genlib: cannot listen on 127.0.0.1, port {port}: ")
 
 
-@contextmanager
-def serving(*argv: str) -> Iterator[tuple[subprocess.Popen[str], str]]:
-    command = [sys.executable, "-m", "genlib", "serve", "--port", "0", "--threads", "1", *argv]
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
-        try:
-            assert process.stdout is not None
-            line = re.fullmatch(r"genlib is listening on (http://127\.0\.0\.1:\d+)\n", process.stdout.readline())
-            assert line is not None
-            yield process, line[1]
-        finally:
-            process.kill()
-
-
-def finish(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int, str, str]:
-    process.send_signal(number)
-    out, err = process.communicate(timeout=20)
-    return process.returncode, out, err
-
-
 def test_serve_answers_and_ends_cleanly(tmp_path: Path) -> None:
     (tmp_path / "key").write_text("secret\n")
     with serving("--api-key-file", str(tmp_path / "key")) as (process, url):
@@ -192,24 +173,6 @@ def test_serve_answers_and_ends_cleanly(tmp_path: Path) -> None:
         with urlopen(Request(f"{url}/v1/states", b'{"prompt": "A fox"}', headers)) as answer:
             assert json.load(answer)["text"] == "A fox"
         assert finish(process, signal.SIGINT) == (0, "", "")
-
-
-def test_a_signal_lets_a_stream_finish() -> None:
-    with serving() as (process, url):
-        connection = http.client.HTTPConnection(urlsplit(url).netloc, timeout=20)
-        headers = {"Content-Type": "application/json"}
-        connection.request("POST", "/v1/states", '{"prompt": "A fox"}', headers)
-        state_id = json.load(connection.getresponse())["state_id"]
-        body = {"state_id": state_id, "max_tokens": 600, "ignore_eos": True, "stream": True}
-        connection.request("POST", "/v1/generate/token", json.dumps(body), headers)
-        stream = connection.getresponse()
-        assert stream.readline().startswith(b"data: ")
-        process.send_signal(signal.SIGTERM)
-        rest = stream.read()
-        connection.close()
-        assert rest.endswith(b"data: [DONE]\n\n")
-        assert rest.count(b"data: ") == 601
-        assert finish(process, signal.SIGTERM) == (0, "", "")
 
 
 def test_who_stops_reading_stops_the_command() -> None:

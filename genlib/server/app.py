@@ -48,14 +48,14 @@ OPERATIONS = (
     ),
     Operation(
         "GET", "/v1/states", Handlers.states, "List the states", answer=answers.StatesAnswer,
-        errors=(400,), query=("limit", "after"),
+        errors=(400, 503), query=("limit", "after"),
     ),
     Operation(
         "GET", "/v1/states/{state_id}", Handlers.show, "Show a state",
-        answer=answers.StateAnswer, errors=(404,),
+        answer=answers.StateAnswer, errors=(404, 503),
     ),
     Operation(
-        "DELETE", "/v1/states/{state_id}", Handlers.close, "Close a state", status=204, errors=(404, 409)
+        "DELETE", "/v1/states/{state_id}", Handlers.close, "Close a state", status=204, errors=(404, 409, 503)
     ),
     Operation(
         "POST", "/v1/states/{state_id}/fork", Handlers.fork, "Make a state with the same tokens",
@@ -63,11 +63,11 @@ OPERATIONS = (
     ),
     Operation(
         "POST", "/v1/states/{state_id}/append", Handlers.append, "Put a text after the state's",
-        wire.AppendBody, answers.StateAnswer, errors=(400, 404, 409, 413, 415),
+        wire.AppendBody, answers.StateAnswer, errors=(400, 404, 409, 413, 415, 503),
     ),
     Operation(
         "POST", "/v1/states/{state_id}/truncate", Handlers.truncate, "Keep the first tokens",
-        wire.TruncateBody, answers.StateAnswer, errors=(400, 404, 409, 415),
+        wire.TruncateBody, answers.StateAnswer, errors=(400, 404, 409, 415, 503),
     ),
     Operation(
         "POST", "/v1/states/{state_id}/score", Handlers.score, "Ask how likely a text is",
@@ -75,9 +75,9 @@ OPERATIONS = (
     ),
     Operation("GET", "/health", Handlers.health, "The process answers", open=True),
     Operation("GET", "/ready", Handlers.ready, "The engine has stepped lately", errors=(503,), open=True),
-    Operation("GET", "/metrics", Handlers.metrics, "Figures for Prometheus", open=True),
-    Operation("GET", "/openapi.json", Handlers.openapi, "This interface, for programs"),
-    Operation("GET", "/", Handlers.index, "What is served"),
+    Operation("GET", "/metrics", Handlers.metrics, "Figures for Prometheus", errors=(503,), open=True),
+    Operation("GET", "/openapi.json", Handlers.openapi, "This interface, for programs", errors=(503,)),
+    Operation("GET", "/", Handlers.index, "What is served", errors=(503,)),
 )  # fmt: skip
 
 

@@ -62,6 +62,18 @@ class Stalled(GenlibError):
     status, code = 503, "stalled"
 
 
+class Loading(GenlibError):
+    """The model is still being loaded."""
+
+    status, code, retry_after = 503, "loading", 1
+
+
+class Draining(GenlibError):
+    """The server lets its last calls end and takes no new ones."""
+
+    status, code, retry_after = 503, "draining", 1
+
+
 def detail(error: Exception) -> tuple[int, ErrorDetail]:
     """The status and body of an error. What a caller cannot mend is logged and told without particulars."""
     status = error.status if isinstance(error, GenlibError) else 500
@@ -88,7 +100,7 @@ def answer(error: Exception) -> Response:
     """The response to a request that failed."""
     status, body = detail(error)
     headers = {}
-    if isinstance(error, QueueFull):
+    if isinstance(error, QueueFull | Loading | Draining):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"

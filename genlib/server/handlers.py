@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 1000
 LISTED = 100
+HEALTHY = {"status": "ok"}
 
 
 def as_json(answer: Any, status: int = 200) -> Response:
@@ -120,7 +121,7 @@ class Handlers:
 
     async def health(self, _: Request, __: EmptyBody) -> Response:
         """GET /health"""
-        return as_json({"status": "ok"})
+        return as_json(HEALTHY)
 
     async def ready(self, _: Request, __: EmptyBody) -> Response:
         """GET /ready"""
