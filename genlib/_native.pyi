@@ -198,7 +198,7 @@ class CpuProgram:
         out: NDArray[np.float32],
     ) -> None: ...
     def attend(self, q: NDArray[np.float32], kv: CpuKv, layer: int, plan: Any, out: NDArray[np.float32]) -> None: ...
-    def sample(self, logits: NDArray[np.float32], params: Any, plan: Any, out: Any) -> None: ...
+    def sample(self, logits: NDArray[Any], params: Any, plan: Any, out: Any) -> None: ...
     def run(self) -> None:
         """All of them, without the interpreter's lock."""
 
@@ -212,7 +212,7 @@ def read_bandwidth(runtime: CpuRuntime, bytes: int, rounds: int = 5) -> float:
     """Bytes per second that the team reads from a buffer of so many bytes: the best of `rounds`."""
 
 def sample_rows(
-    width: str, logits: NDArray[np.float32], params: Any, num_draws: NDArray[np.int32], out: Any, threads: int = 1
+    width: str, logits: NDArray[Any], params: Any, num_draws: NDArray[np.int32], out: Any, threads: int = 1
 ) -> None:
     """The sampler alone, on numpy arrays: `params` and `out` are RowParams and Drawn of genlib.ops.base, logits
-    [R, V] may have any row stride, num_draws [1]. ValueError or TypeError that names what is wrong."""
+    [R, V] float32, float16 or uint16 (bfloat16) with any row stride, num_draws [1]. ValueError names what is wrong."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,7 +13,7 @@ import numpy as np
 from genlib import _native
 from genlib.ops import reference_sampling as reference
 from genlib.ops import rows
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.base import Drawn, RowParams, Tensor
 
 WIDTHS = ("avx512", "avx2", "baseline")
 NEXT_TO_ONE = 1 - 1e-7
@@ -139,6 +139,48 @@ def check(logits: Any, cases: list[Case], threads: int = 1) -> Drawn:
     for width in widths():
         assert_same(run(width, logits, params, threads=threads), expected, width)
     return expected
+
+
+TEMPERATURES = (0.0, 1e-6, 0.1, 0.8, 1.0, 2.3, 1e4)
+TOP_PS = (1e-12, 1e-8, 0.5, 0.9, 0.95, NEXT_TO_ONE, 1.0)
+MIN_PS = (0.0, 1e-8, 0.05, 1.0)
+PENALTIES = (0.0, 0.0, 0.5, -2.0, 1e-3, 2.0**64)
+
+
+def random_case(rng: np.random.Generator, V: int) -> Case:
+    """A row's parameters, each often at a limit or off."""
+    share = float(rng.choice([0.01, 0.5, 0.99]))
+    return Case(
+        temperature=float(rng.choice(TEMPERATURES)),
+        top_k=int(rng.choice((0, 0, 0, 1, 2, 5, 50, 300, max(1, V // 3), max(1, V - 1), V, V + 7))),
+        top_p=float(rng.choice(TOP_PS)),
+        min_p=float(rng.choice(MIN_PS)),
+        seed=int(rng.integers(2**64, dtype=np.uint64)),
+        stream=int(rng.integers(2**64, dtype=np.uint64)),
+        position=int(rng.integers(2**63)),
+        forced=int(rng.integers(V)) if rng.random() < 0.25 else -1,
+        allowed=tuple(np.flatnonzero(rng.random(V) < share).tolist()) if rng.random() < 0.3 else None,
+        top_n=int(rng.choice((0, 0, 1, 2, 20, 63, 64))),
+        repetition=float(rng.choice((1.0, 1.0, 1.1, 0.5, 2.0**-64, 2.0**64))),
+        presence=float(rng.choice(PENALTIES)),
+        frequency=float(rng.choice(PENALTIES)),
+        bias=_random_edits(rng, V, lambda n: rng.choice([0, 0.5, -3, 100, -1e30, 3e38], n)),
+        seen=_random_edits(rng, V, lambda n: rng.choice([0, 0, 1, 2, 40, 2**31 - 1], n)),
+    )
+
+
+def _random_edits(rng: np.random.Generator, V: int, values: Callable[[int], Any]) -> dict[int, Any]:
+    """Of a few tokens, often none, seldom many."""
+    n = min(V, int(rng.choice([0, 0, 1, 3, max(1, V // 3)], p=[0.4, 0.1, 0.2, 0.2, 0.1])))
+    return dict(zip(rng.choice(V, n, replace=False).tolist(), values(n).tolist(), strict=True))
+
+
+def narrowed(row: Any, dtype: str) -> Any:
+    """Logits as the sampler takes them: float32, float16, or the bits of bfloat16."""
+    if dtype == "float16":
+        with np.errstate(over="ignore"):
+            return row.astype(np.float16)
+    return Tensor("row", "F32", row).to(dtype).data
 
 
 def adversarial_rows(vocabulary: int, rng: np.random.Generator) -> dict[str, Any]:

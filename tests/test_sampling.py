@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import math
 import struct
-from typing import Any
 
 import numpy as np
 import pytest
@@ -17,35 +16,15 @@ from helpers_sampling import (
     check,
     new_drawn,
     params_of,
+    random_case,
     run,
     widths,
 )
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from genlib import _native
 from genlib.ops import reference_mass as reference
 from genlib.ops import rows
-
-TEMPERATURES = (0.0, 1e-6, 0.1, 0.8, 1.0, 2.3, 1e4)
-TOP_PS = (1e-12, 1e-8, 0.5, 0.9, 0.95, NEXT_TO_ONE, 1.0)
-MIN_PS = (0.0, 1e-8, 0.05, 1.0)
-
-
-def random_case(rng: np.random.Generator, V: int) -> Case:
-    ks = (0, 0, 0, 1, 2, 5, 50, 300, max(1, V // 3), max(1, V - 1), V, V + 7)
-    share = float(rng.choice([0.01, 0.5, 0.99]))
-    return Case(
-        temperature=float(rng.choice(TEMPERATURES)),
-        top_k=int(rng.choice(ks)),
-        top_p=float(rng.choice(TOP_PS)),
-        min_p=float(rng.choice(MIN_PS)),
-        seed=int(rng.integers(2**64, dtype=np.uint64)),
-        stream=int(rng.integers(2**64, dtype=np.uint64)),
-        position=int(rng.integers(2**63)),
-        forced=int(rng.integers(V)) if rng.random() < 0.25 else -1,
-        allowed=tuple(np.flatnonzero(rng.random(V) < share).tolist()) if rng.random() < 0.3 else None,
-    )
 
 
 @pytest.mark.parametrize("V", [2, 3, 16, 17, 31, 509, 513, 997, 4099, 8192, 20011])
@@ -60,7 +39,8 @@ def test_widths_equal_the_reference_at_full_size() -> None:
     rng, V = np.random.default_rng(1), 128256
     rows = adversarial_rows(V, rng)
     for name in ("normal", "wide", "coarse", "all equal", "zipf", "zipf shuffled", "peaked", "some NaN"):
-        cases = [dataclasses.replace(random_case(rng, V), allowed=None) for _ in range(6)]
+        cases = [dataclasses.replace(random_case(rng, V), allowed=None, bias={}, seen={}) for _ in range(6)]
+        cases += [random_case(rng, V)]
         cases += [Case(temperature=0.8, top_p=0.95, seed=3), Case(top_k=50, top_p=0.9), Case(temperature=0.8, seed=9)]
         check(np.tile(rows[name], (len(cases), 1)), cases, threads=2)
 
@@ -76,6 +56,12 @@ cases_of_31 = st.builds(
     position=st.integers(0, 2**63 - 1),
     forced=st.integers(-1, 30),
     allowed=st.one_of(st.none(), st.lists(st.integers(0, 30), unique=True).map(tuple)),
+    top_n=st.integers(0, 40),
+    repetition=st.one_of(st.just(1.0), st.floats(2.0**-64, 2.0**64, width=32)),
+    presence=st.one_of(st.just(0.0), st.floats(-(2.0**64), 2.0**64, width=32)),
+    frequency=st.one_of(st.just(0.0), st.floats(-(2.0**64), 2.0**64, width=32)),
+    bias=st.dictionaries(st.integers(0, 30), st.floats(width=32, allow_nan=False, allow_infinity=False), max_size=5),
+    seen=st.dictionaries(st.integers(0, 30), st.integers(0, 2**31 - 1), max_size=5),
 )
 any_logit = st.one_of(
     st.floats(-30, 30, width=32), st.floats(width=32), st.sampled_from([0.0, -0.0, 1.0, 1.0000001, -np.inf])
@@ -107,7 +93,8 @@ def plain_mass(x: float, peak: float, scale: float) -> int:
 
 
 def plain_row(row: list[float], case: Case) -> tuple[int, list[int]]:
-    """Token and kept ids by Python's integers, sort and loops. For rows with a finite, allowed logit and T > 0."""
+    """Token and kept ids by Python's integers, sort and loops. For rows without edits, with a finite, allowed logit,
+    at T > 0."""
     allowed = range(len(row)) if case.allowed is None else case.allowed
     finite = [v for v in allowed if row[v] > -math.inf]
     peak = max(row[v] for v in finite)
@@ -139,6 +126,7 @@ def plain_row(row: list[float], case: Case) -> tuple[int, list[int]]:
 )
 def test_reference_equals_plain_integers(row: list[float], case: Case) -> None:
     case = dataclasses.replace(case, forced=-1, temperature=case.temperature or 1.0, allowed=case.allowed or None)
+    case = dataclasses.replace(case, bias={}, seen={})
     token, kept = plain_row(row, case)
     logits = np.array([row], np.float32)
     out = run("reference", logits, params_of([case], 31))
@@ -258,23 +246,3 @@ def test_host_constants() -> None:
     assert rows.row_scale(1).view(np.uint32) == 0x3FB8AA3B
     assert [rows.row_top_p(p) for p in (1, NEXT_TO_ONE, 0.5, 1e-300)] == [0, 4294966866, 1 << 31, 1]
     assert [rows.row_min_p(p) for p in (0, 0.25, 1)] == [-np.inf, -2, 0]
-
-
-@pytest.mark.parametrize(
-    ("change", "message"),
-    [
-        ({"forced": 5}, "`forced`"),
-        ({"mask": 0}, "`mask`"),
-        ({"scale": np.float32(np.nan)}, "`scale`"),
-        ({"min_p": np.float32(0.5)}, "`min_p`"),
-        ({"top_k": -1}, "`top_k`"),
-    ],
-)
-def test_the_kernel_alone_refuses_what_the_contract_does_not_allow(change: dict[str, Any], message: str) -> None:
-    params = params_of([Case()], 5)
-    for name, value in change.items():
-        getattr(params, name)[0] = value
-    out = new_drawn(1)
-    with pytest.raises(ValueError, match=message):
-        _native.sample_rows(widths()[0], np.zeros((1, 5), np.float32), params, np.ones(1, np.int32), out)
-    assert out.token[0] == -99

@@ -1,57 +1,15 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include <type_traits>
-
 #include "cpu/arrays.h"
 #include "cpu/operations.h"
+#include "cpu/sampling_arrays.h"
 
 namespace py = pybind11;
 
 namespace genlib {
 
 namespace {
-
-constexpr const char* kParams[] = {"scale",  "top_k",    "top_p", "min_p",  "seed",
-                                   "stream", "position", "mask",  "forced", "masks"};
-constexpr const char* kDrawn[] = {"token",    "probability", "logprob", "sampling_probability",
-                                  "num_kept", "status"};
-
-// genlib.ops.base.RowParams and Drawn, of as many rows as the logits have.
-SampleArgs sample_args(const Array<float>& logits, const py::object& params, const py::object& out) {
-  const int64_t rows = logits.shape(0), words = (logits.shape(1) + 31) / 32;
-  const auto masks = require<uint32_t>(params.attr("masks"), "params.masks", {kAny, words});
-  SampleArgs args{};
-  args.logits = logits.data();
-  args.logits_stride = logits.shape(1);
-  args.vocabulary = static_cast<int32_t>(std::min<int64_t>(logits.shape(1), int64_t{kMaxVocabulary} + 1));
-  args.masks = masks.data();
-  args.masks_stride = words;
-  const auto take = [&](auto& field, const char* name) {
-    using T = std::remove_const_t<std::remove_pointer_t<std::remove_reference_t<decltype(field)>>>;
-    field = require<T>(params.attr(name), name, {rows}).data();
-  };
-  take(args.scale, "scale");
-  take(args.top_k, "top_k");
-  take(args.top_p, "top_p");
-  take(args.min_p, "min_p");
-  take(args.seed, "seed");
-  take(args.stream, "stream");
-  take(args.position, "position");
-  take(args.mask, "mask");
-  take(args.forced, "forced");
-  const auto give = [&](auto& field, const char* name) {
-    using T = std::remove_pointer_t<std::remove_reference_t<decltype(field)>>;
-    field = require_out<T>(out.attr(name), name, {rows});
-  };
-  give(args.token, "token");
-  give(args.probability, "probability");
-  give(args.logprob, "logprob");
-  give(args.sampling_probability, "sampling_probability");
-  give(args.num_kept, "num_kept");
-  give(args.status, "status");
-  return args;
-}
 
 // A program and the arrays and weights that its operations point into.
 class BoundProgram {
@@ -145,16 +103,11 @@ class BoundProgram {
 
   void sample(const py::object& logits, const py::object& params, const py::object& plan,
               const py::object& out) {
-    const auto from = require<float>(logits, "logits", {kAny, kAny});
-    SampleArgs args = sample_args(from, params, out);
-    GENLIB_CHECK(args.vocabulary >= 1 && args.vocabulary <= kMaxVocabulary, "`logits` must have from 1 to ",
-                 kMaxVocabulary, " columns, got ", describe(logits));
-    const Count rows = require_count(plan.attr("num_draws"), "plan.num_draws", from.shape(0));
-    args.num_draws = rows.at;
-    const int64_t masks = py::reinterpret_borrow<py::array>(params.attr("masks")).shape(0);
-    add(genlib::sample(program_.runtime(), args, rows, masks), logits, plan.attr("num_draws"));
-    for (const char* name : kParams) keep(params.attr(name));
-    for (const char* name : kDrawn) keep(out.attr(name));
+    const SampleArgs args = sample_args(logits, params, out);
+    const Count rows = require_count(plan.attr("num_draws"), "plan.num_draws", size_of(logits));
+    add(genlib::sample(program_.runtime(), args, rows), logits, plan.attr("num_draws"));
+    for (const char* name : kSampleParams) keep(params.attr(name));
+    for (const char* name : kSampleDrawn) keep(out.attr(name));
   }
 
   void run() {

@@ -133,16 +133,11 @@ Operation rope_write(const RopeTensors& tensors, std::shared_ptr<KvPages> kv, in
   };
 }
 
-Operation sample(Runtime& runtime, const SampleArgs& args, Count rows, int64_t num_masks) {
+Operation sample(Runtime& runtime, const SampleArgs& args, Count rows) {
   runtime.reserve(sample_scratch_bytes(args.vocabulary));
   return [=](Runtime& run) {
     const int64_t n = rows.get();
-    for (int64_t i = 0; i < n; ++i) {
-      GENLIB_CHECK(args.mask[i] >= -1 && args.mask[i] < num_masks, "`mask[", i, "]` must be from -1 to ",
-                   num_masks - 1, ", got ", args.mask[i]);
-      GENLIB_CHECK(args.forced[i] >= -1 && args.forced[i] < args.vocabulary, "`forced[", i,
-                   "]` must be from -1 to ", args.vocabulary - 1, ", got ", args.forced[i]);
-    }
+    check_sample_rows(args, n);
     run.pool().split(n, 1, [&](int thread, int64_t first, int64_t last) {
       run.kernels().sample_rows(args, static_cast<int>(first), static_cast<int>(last), run.scratch(thread));
     });

@@ -47,8 +47,8 @@ Operation rope_write(const RopeTensors& tensors, std::shared_ptr<KvPages> kv, in
 Operation attend(Runtime& runtime, const float* q, std::shared_ptr<KvPages> kv, int layer,
                  const PlanView& plan, float* out);
 
-// The first `rows` rows of the logits are drawn from. num_masks: rows of args.masks.
-Operation sample(Runtime& runtime, const SampleArgs& args, Count rows, int64_t num_masks);
+// The first `rows` rows of the logits are drawn from.
+Operation sample(Runtime& runtime, const SampleArgs& args, Count rows);
 
 // Bytes per second that the whole team reads from a buffer of this size, the best of `rounds`.
 double read_bandwidth(Runtime& runtime, size_t bytes, int rounds);

@@ -7,11 +7,51 @@
 
 namespace genlib {
 
+namespace {
+
+// Hands out parts of a block of memory, each at a cache line.
+class Parts {
+ public:
+  explicit Parts(void* at) : start_(reinterpret_cast<uintptr_t>(at)), at_(start_) {}
+
+  template <typename T>
+  void take(T*& part, size_t count) {
+    part = reinterpret_cast<T*>(at_);
+    at_ += (count * sizeof(T) + 63) / 64 * 64;
+  }
+  size_t bytes() const { return at_ - start_; }
+
+ private:
+  uintptr_t start_, at_;
+};
+
+Parts lay_out(void* at, int vocabulary, SampleScratch* scratch) {
+  const auto values = static_cast<size_t>(vocabulary), tiles = (values + kSampleTile - 1) / kSampleTile;
+  Parts parts(at);
+  parts.take(scratch->tile_upper, tiles);
+  parts.take(scratch->tile_kept, tiles);
+  parts.take(scratch->model_peak, tiles);
+  parts.take(scratch->tile_peak, tiles);
+  parts.take(scratch->tile_start, tiles + 1);
+  // Sixteen more than V: a vector of chosen values is written whole.
+  parts.take(scratch->listed, values + 16);
+  parts.take(scratch->work, values + 16);
+  parts.take(scratch->widened, values);
+  parts.take(scratch->processed, values);
+  return parts;
+}
+
+}  // namespace
+
+SampleScratch sample_scratch(void* at, int vocabulary) {
+  SampleScratch scratch;
+  lay_out(at, vocabulary, &scratch);
+  return scratch;
+}
+
 size_t sample_scratch_bytes(int vocabulary) {
-  const size_t tiles = (static_cast<size_t>(vocabulary) + kSampleTile - 1) / kSampleTile;
-  const size_t lists = 3 * (static_cast<size_t>(vocabulary) + 80) * sizeof(float);
-  const size_t sums = (tiles + 16) * (2 * sizeof(uint64_t) + 2 * sizeof(float));
-  return lists + sums;
+  SampleScratch scratch;
+  return lay_out(nullptr, vocabulary, &scratch).bytes();
 }
 
 namespace sampling {
@@ -62,6 +102,14 @@ uint64_t top_p_target(uint32_t top_p, uint64_t total) {
   return target > 0 ? target : 1;
 }
 
+float edited(const SampleArgs& args, int row, int64_t entry, float value) {
+  const int32_t seen = args.edit_seen[entry];
+  float z = value + args.edit_bias[entry];
+  if (seen >= 0) z = z > 0 ? z / args.repetition[row] : z * args.repetition[row];
+  if (seen > 0) z = (z - args.presence[row]) - args.frequency[row] * static_cast<float>(seen);
+  return z;
+}
+
 float probability(float y, uint64_t total) {
   if (!(y >= -160)) return 0;
   const Power at = power(y);
@@ -69,10 +117,11 @@ float probability(float y, uint64_t total) {
   return static_cast<float>(at.p * scaled * 0x1p40 / static_cast<double>(total));
 }
 
-float logprob(float value, float peak, uint64_t total) {
+double log_total(uint64_t total) { return natural_log(static_cast<double>(total) / kPeakMass); }
+
+float logprob(float value, float peak, double log_of_total) {
   if (!(value > -std::numeric_limits<float>::infinity())) return -std::numeric_limits<float>::infinity();
-  const double distance = static_cast<double>(value) - static_cast<double>(peak);
-  return static_cast<float>(distance - natural_log(static_cast<double>(total) / kPeakMass));
+  return static_cast<float>((static_cast<double>(value) - static_cast<double>(peak)) - log_of_total);
 }
 
 int32_t order_key(float x) {
@@ -103,6 +152,15 @@ void write_failure(const SampleArgs& args, int row, Status status) {
   args.sampling_probability[row] = 0;
   args.num_kept[row] = 0;
   args.status[row] = status;
+  write_no_top(args, row, 0);
+}
+
+void write_no_top(const SampleArgs& args, int row, int first) {
+  for (int64_t i = row * args.top_columns + first; i < row * args.top_columns + args.top_n[row]; ++i) {
+    args.top_token[i] = -1;
+    args.top_probability[i] = 0;
+    args.top_logprob[i] = -std::numeric_limits<float>::infinity();
+  }
 }
 
 }  // namespace sampling

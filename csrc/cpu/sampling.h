@@ -7,12 +7,15 @@
 
 namespace genlib {
 
-// Pointers into the caller's buffers, read and written when the step runs. Fields as in RowParams and Drawn.
+enum class LogitType : int32_t { kFloat32, kBfloat16, kFloat16 };
+
+// Pointers into the caller's buffers, read and written when the step runs; nobody may change them while it
+// does. Fields as in RowParams and Drawn.
 struct SampleArgs {
-  const float* logits;  // [R, V], rows logits_stride floats apart
+  const void* logits;  // [R, V], rows logits_stride elements apart
   int64_t logits_stride;
-  int32_t vocabulary;        // V: 1 to kMaxVocabulary
-  const int32_t* num_draws;  // [1]: rows behind it are neither read nor written
+  LogitType logit_type;
+  int32_t vocabulary;  // V: 1 to kMaxVocabulary
 
   const float* scale;
   const int32_t* top_k;
@@ -21,10 +24,18 @@ struct SampleArgs {
   const uint64_t* seed;
   const uint64_t* stream;
   const int64_t* position;
-  const int32_t* mask;    // a row of masks, or -1
-  const int32_t* forced;  // below V
-  const uint32_t* masks;  // rows masks_stride words apart
-  int64_t masks_stride;
+  const int32_t* mask;  // a row of masks, or -1
+  const int32_t* forced;
+  const int32_t* top_n;
+  const float *repetition, *presence, *frequency;
+  const int64_t* edit_start;
+  const int32_t* edit_count;
+  const uint32_t* masks;  // [num_masks, ...], rows masks_stride words apart
+  int64_t masks_stride, num_masks;
+  const int32_t* edit_token;  // [num_edits], as the two below
+  const float* edit_bias;
+  const int32_t* edit_seen;
+  int64_t num_edits;
 
   int32_t* token;
   float* probability;
@@ -32,6 +43,10 @@ struct SampleArgs {
   float* sampling_probability;
   int32_t* num_kept;
   int32_t* status;
+  int32_t* top_token;  // [R, top_columns], as the two below
+  float* top_probability;
+  float* top_logprob;
+  int64_t top_columns;
 };
 
 // Sums of masses stay below 2^64 up to 11,863,282 tokens.
@@ -40,7 +55,26 @@ inline constexpr int kMaxVocabulary = 1 << 20;
 // Tokens whose masses are summed together. Results do not depend on it: sums are exact.
 inline constexpr int kSampleTile = 512;
 
-// What one thread needs while it samples, one row after another; aligned to 64 bytes.
+inline constexpr int kMaxTopN = 64;
+
+// Everything that the contract asks of the parameters of rows 0 to rows - 1, so that none, whatever the
+// buffers hold, can have the sampler read or write outside of them, or walk without an end. Throws
+// ArgumentError, which names the field, its row, the rule and the value; nothing has been written then.
+void check_sample_rows(const SampleArgs& args, int64_t rows);
+
+// What one thread works in, one row after another. Each array begins at a cache line.
+struct SampleScratch {
+  uint64_t* tile_upper;  // [tiles] mass at or above a split's upper value
+  uint64_t* tile_kept;   // [tiles] mass of what may be drawn
+  float* model_peak;     // [tiles] the largest logit
+  float* tile_peak;      // [tiles] the largest of the values drawn from
+  int* tile_start;       // [tiles + 1] of the tile's share of `listed`
+  float* listed;         // [V] values that a split lists, in the order of ids
+  float* work;           // [V]
+  float* widened;        // [V] logits of 16 bits as float32
+  float* processed;      // [V] values drawn from, where they are not the logits
+};
+SampleScratch sample_scratch(void* at, int vocabulary);  // at: sample_scratch_bytes, aligned to 64
 size_t sample_scratch_bytes(int vocabulary);
 
 namespace sampling {
@@ -60,8 +94,13 @@ uint64_t mass(float y);
 // As text: max(1, ceil(top_p * total / 2^32)).
 uint64_t top_p_target(uint32_t top_p, uint64_t total);
 
+// A value after entry `entry` of the row's edits: bias and penalties.
+float edited(const SampleArgs& args, int row, int64_t entry, float value);
+
 float probability(float y, uint64_t total);
-float logprob(float value, float peak, uint64_t total);
+// ln(total / mass of the first token), which logprob subtracts.
+double log_total(uint64_t total);
+float logprob(float value, float peak, double log_of_total);
 
 // The smallest float whose exponent reaches min_p: exponents rise with the value, so a compare of values
 // does.
@@ -72,6 +111,8 @@ int32_t order_key(float x);
 float from_order_key(int32_t key);
 
 void write_failure(const SampleArgs& args, int row, Status status);
+// The row's most likely tokens from number `first` on: none.
+void write_no_top(const SampleArgs& args, int row, int first);
 
 }  // namespace sampling
 }  // namespace genlib

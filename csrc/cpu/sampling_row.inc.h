@@ -4,6 +4,9 @@
 // order.
 #pragma once
 
+#include "cpu/sampling.h"
+#include "cpu/sampling_mass.inc.h"
+
 namespace genlib::GENLIB_WIDTH {
 
 // Tokens in the order of their values: all above `value`, and of those that equal it the first `ties` by id.
@@ -22,18 +25,13 @@ struct Split {
 };
 
 struct Row {
-  const float* values;  // [V] processed logits
+  const float* values;  // [V]
   int vocabulary;
   int num_tiles;
   int num_finite;
   Against against;
-  float* tile_peak;      // [tiles] the largest value
-  uint64_t* tile_upper;  // [tiles] mass at or above split.high
-  uint64_t* tile_kept;   // [tiles] mass of what may be drawn
-  int* tile_start;       // [tiles + 1] of the tile's share of `listed`
-  float* listed;         // [V] the listed values, in the order of ids
-  float* work;           // [V]
-  float* processed;      // [V] room for values that are not the model's own
+  float* tile_peak;  // [tiles] the largest value
+  SampleScratch room;
   Split split;
   bool is_split;
 };
@@ -44,50 +42,12 @@ GENLIB_INLINE int tile_end(const Row& row, int tile) {
 }
 
 // Rows of one thread share the scratch, one after another.
-static Row lay_out(void* scratch, int vocabulary) {
-  const int tiles = (vocabulary + kSampleTile - 1) / kSampleTile;
+static Row new_row(int vocabulary, const SampleScratch& room) {
   Row row = {};
   row.vocabulary = vocabulary;
-  row.num_tiles = tiles;
-  row.tile_upper = static_cast<uint64_t*>(scratch);
-  row.tile_kept = row.tile_upper + tiles;
-  row.tile_peak = reinterpret_cast<float*>(row.tile_kept + tiles);
-  row.tile_start = reinterpret_cast<int*>(row.tile_peak + tiles);
-  row.listed = reinterpret_cast<float*>(row.tile_start + tiles + 1);
-  row.work = row.listed + vocabulary + kLanes;
-  row.processed = row.work + vocabulary + kLanes;
+  row.num_tiles = (vocabulary + kSampleTile - 1) / kSampleTile;
+  row.room = room;
   return row;
-}
-
-// The largest value, of each tile and of all; −inf if there is none. Counts the finite ones.
-static float find_peak(Row* row) {
-  const u32x16 one = fill(1u);
-  const f32x16 lowest = fill(-__builtin_inff());
-  u32x16 finite = {};
-  float peak = -__builtin_inff();
-  for (int t = 0; t < row->num_tiles; ++t) {
-    f32x16 high[2] = {lowest, lowest};
-    int i = t * kSampleTile;
-    const int end = tile_end(*row, t);
-    for (; i + 2 * kLanes <= end; i += 2 * kLanes)
-      for (int j = 0; j < 2; ++j) {
-        const f32x16 x = load(row->values + i + j * kLanes);
-        high[j] = max(x, high[j]);
-        finite = finite + only(at_least(x, kLowest), one);
-      }
-    for (; i < end; i += kLanes) {
-      const f32x16 x = load_values(row->values + i, end - i);
-      high[0] = max(x, high[0]);
-      finite = finite + only(at_least(x, kLowest), one);
-    }
-    row->tile_peak[t] = max_of(max(high[0], high[1]));
-    peak = row->tile_peak[t] > peak ? row->tile_peak[t] : peak;
-  }
-  uint32_t counts[kLanes];
-  store(counts, finite);
-  row->num_finite = 0;
-  for (const uint32_t n : counts) row->num_finite += static_cast<int>(n);
-  return peak;
 }
 
 // The mass of values[0..n).
@@ -105,13 +65,13 @@ static uint64_t sum_masses(const float* values, int n, const Against& against) {
   return sum(all);
 }
 
-// The mass of each tile of a row of values into tile_kept. Gives their sum.
-static uint64_t sum_tiles(const Row& row, const float* values, const Against& against) {
+// The mass of each tile into tile_kept. Gives their sum.
+static uint64_t sum_tiles(const Row& row) {
   uint64_t total = 0;
   for (int t = 0; t < row.num_tiles; ++t) {
     const int first = t * kSampleTile;
-    row.tile_kept[t] = sum_masses(values + first, tile_end(row, t) - first, against);
-    total += row.tile_kept[t];
+    row.room.tile_kept[t] = sum_masses(row.values + first, tile_end(row, t) - first, row.against);
+    total += row.room.tile_kept[t];
   }
   return total;
 }
@@ -123,7 +83,7 @@ static void list_tile(Row* row, int tile) {
   for (int i = tile * kSampleTile; i < end; i += kLanes) {
     const f32x16 x = load_values(row->values + i, end - i);
     const Choice chosen = at_least(x, s.low);
-    if (bits_of(chosen) != 0) s.listed_count += compress(row->listed + s.listed_count, chosen, x);
+    if (bits_of(chosen) != 0) s.listed_count += compress(row->room.listed + s.listed_count, chosen, x);
   }
 }
 
@@ -142,10 +102,10 @@ static void split_tile(Row* row, int tile) {
       upper = add_chosen(upper, in_upper, masses_to_choose(at[j]));
       s.upper_count += __builtin_popcount(bits_of(in_upper));
       s.listed_count +=
-          compress(row->listed + s.listed_count, without(at_least(x[j], s.low), in_upper), x[j]);
+          compress(row->room.listed + s.listed_count, without(at_least(x[j], s.low), in_upper), x[j]);
     }
   }
-  row->tile_upper[tile] = sum(upper);
+  row->room.tile_upper[tile] = sum(upper);
 }
 
 // Cuts the row at low ≤ high. high = +inf: there is no upper part.
@@ -153,18 +113,18 @@ static void split_row(Row* row, float low, float high) {
   row->split = {
       .low = low, .high = high, .upper_mass = 0, .listed_mass = 0, .upper_count = 0, .listed_count = 0};
   for (int t = 0; t < row->num_tiles; ++t) {
-    row->tile_start[t] = row->split.listed_count;
-    row->tile_upper[t] = 0;
+    row->room.tile_start[t] = row->split.listed_count;
+    row->room.tile_upper[t] = 0;
     if (!(row->tile_peak[t] >= low)) continue;
     if (row->tile_peak[t] >= high) {
       split_tile(row, t);
-      row->split.upper_mass += row->tile_upper[t];
+      row->split.upper_mass += row->room.tile_upper[t];
     } else {
       list_tile(row, t);
     }
   }
-  row->tile_start[row->num_tiles] = row->split.listed_count;
-  row->split.listed_mass = sum_masses(row->listed, row->split.listed_count, row->against);
+  row->room.tile_start[row->num_tiles] = row->split.listed_count;
+  row->split.listed_mass = sum_masses(row->room.listed, row->split.listed_count, row->against);
   row->is_split = true;
 }
 

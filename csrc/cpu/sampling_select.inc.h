@@ -5,6 +5,8 @@
 // exactness.
 #pragma once
 
+#include "cpu/sampling_row.inc.h"
+
 namespace genlib::GENLIB_WIDTH {
 
 // What a boundary counts: tokens for top-k, mass for top-p.
@@ -196,11 +198,12 @@ static Guess guess_split(const Row& row, uint64_t wanted, uint64_t total) {
     int n = 0;
     for (int i = 0; i < row.num_tiles; i += kLanes) {
       const f32x16 x = load_values(row.tile_peak + i, row.num_tiles - i);
-      n += compress(row.work + n, at_least(x, kLowest), x);
+      n += compress(row.room.work + n, at_least(x, kLowest), x);
     }
     if (static_cast<uint64_t>(n) < wanted) return whole;
     return {
-        find_in_list<kMeasure>(row.work, n, row.work, row.against, wanted, static_cast<uint64_t>(n)).value,
+        find_in_list<kMeasure>(row.room.work, n, row.room.work, row.against, wanted, static_cast<uint64_t>(n))
+            .value,
         __builtin_inff()};
   }
   return guess_boundary<kMeasure>(row.values, row.vocabulary, row.against, total - wanted);
@@ -220,8 +223,8 @@ static Boundary find_boundary(Row* row, uint64_t wanted, uint64_t total) {
     const uint64_t upper = by_count ? static_cast<uint64_t>(s.upper_count) : s.upper_mass;
     const uint64_t listed = by_count ? static_cast<uint64_t>(s.listed_count) : s.listed_mass;
     if (wanted > upper && wanted - upper <= listed)
-      return find_in_list<kMeasure>(row->listed, s.listed_count, row->work, row->against, wanted - upper,
-                                    listed);
+      return find_in_list<kMeasure>(row->room.listed, s.listed_count, row->room.work, row->against,
+                                    wanted - upper, listed);
     if (wanted <= upper) {
       split_row(row, s.high, __builtin_inff());
     } else {

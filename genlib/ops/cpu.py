@@ -134,7 +134,7 @@ class CpuOps:
     def attend(self, q: Float32, kv: _native.CpuKv, layer: int, plan: Plan, out: Float32) -> None:
         self._do(lambda program: program.attend(q, kv, layer, plan, out))
 
-    def sample(self, logits: Float32, params: RowParams, plan: Plan, out: Drawn) -> None:
+    def sample(self, logits: npt.NDArray[Any], params: RowParams, plan: Plan, out: Drawn) -> None:
         self._do(lambda program: program.sample(logits, params, plan, out))
 
     def buckets(self, limit: int) -> tuple[int, ...]:
