@@ -96,6 +96,34 @@ def test_any_company_any_pages_any_chunks(data, seed):
             done = ends
 
 
+@settings(max_examples=60, deadline=None)
+@given(data=st.data(), seed=st.integers(0, 2**32 - 1))
+def test_sequences_that_share_pages_each_equal_themselves_alone(data, seed):
+    """Queries whose sequences have pages in common, as beams do: all of them, some, the first few, or none."""
+    rng = np.random.default_rng(seed)
+    shape = HeadShape(1, *data.draw(st.sampled_from([(2, 2, 16), (6, 2, 32), (8, 1, 8), (30, 1, 4)])))
+    trunk = data.draw(st.sampled_from([16, 64, 240, 256, 272, 512]))
+    count = data.draw(st.integers(2, 9))
+    own = [data.draw(st.integers(1, 70)) for _ in range(count)]
+    shared = [data.draw(st.sampled_from([0, 16, trunk // 32 * 16, trunk, trunk])) for _ in range(count)]
+    first = random_qkv(rng, trunk, shape)
+    queries = [random_qkv(rng, trunk - s + n, shape) for s, n in zip(shared, own, strict=True)]
+    tables = np.arange(count * pages_of(MOST)).reshape(count, -1) + pages_of(trunk)
+    for table, n in zip(tables, shared, strict=True):
+        table[: n // 16] = np.arange(n // 16)
+    with cpu(data.draw(st.integers(1, 3))) as ops:
+        attention = Attention(ops, shape, int(tables.max()) + 1, MOST)
+        attention.step(first, make_plan([(0, trunk)], [np.arange(pages_of(trunk))]))
+        alone = []
+        for table, qkv, n, s in zip(tables, queries, own, shared, strict=True):
+            if len(qkv) > 1:
+                attention.step(qkv[:-1].copy(), make_plan([(s, trunk + n - 1)], [table]))
+            alone.append(attention.step(qkv[-1:].copy(), make_plan([(trunk + n - 1, trunk + n)], [table])))
+        plan = make_plan([(trunk + n - 1, trunk + n) for n in own], tables, spare=2)
+        together = attention.step(np.concatenate([qkv[-1:] for qkv in queries]), plan)
+        assert_same_bits(together, np.concatenate(alone))
+
+
 @pytest.mark.parametrize("length", [*EDGES, 5000])
 def test_decode_is_the_same_for_any_threads(length):
     """Few rows and many chunks: the positions are split over the threads, in windows, and merged in order."""

@@ -45,15 +45,19 @@ class Attend {
     GENLIB_CHECK(seqs > 0 && plan_.starts[seqs] == n, "`plan.starts` must end with num_tokens = ", n);
     int64_t blocks = 0, chunks = 0, pairs = 0;
     for (int64_t seq = 0; seq < seqs; ++seq) {
-      const int64_t queries = plan_.starts[seq + 1] - plan_.starts[seq];
+      const int64_t queries = queries_of(seq);
       if (queries == 0) continue;
       const int64_t length = plan_.positions[plan_.starts[seq + 1] - 1] + 1;
       GENLIB_CHECK(length >= queries && length <= plan_.max_pages * kPage, "sequence ", seq,
                    " of the plan has ", queries, " queries and ", length, " positions, its table holds ",
                    plan_.max_pages * kPage);
-      blocks += blocks_of(queries) * args_.pages.kv_heads;
       chunks = std::max(chunks, (length + kChunk - 1) / kChunk);
       pairs += queries * length;
+    }
+    for (int seq = 0; seq < seqs;) {
+      const int end = end_of_band(seq);
+      blocks += blocks_of(plan_.starts[end] - plan_.starts[seq]) * args_.pages.kv_heads;
+      seq = end;
     }
     ThreadPool& pool = runtime.pool();
     if (pool.size() == 1 || pairs * args_.heads * args_.pages.head_size < kSmall)
@@ -72,22 +76,42 @@ class Attend {
   int64_t group() const { return args_.heads / args_.pages.kv_heads; }
   int64_t blocks_of(int64_t queries) const { return (queries * group() + kAttendRows - 1) / kAttendRows; }
 
+  int64_t queries_of(int64_t seq) const { return plan_.starts[seq + 1] - plan_.starts[seq]; }
+
+  // Neighbours with one query each that share their first page, such as beams, go through the pages together:
+  // what they share is read once. One other sequence is a band by itself.
+  int end_of_band(int seq) const {
+    const int32_t* table = plan_.tables + int64_t{seq} * plan_.max_pages;
+    int end = seq + 1;
+    if (queries_of(seq) != 1) return end;
+    while (end < plan_.num_seqs.get() && queries_of(end) == 1 &&
+           plan_.tables[int64_t{end} * plan_.max_pages] == table[0])
+      ++end;
+    return end;
+  }
+
+  // As many as the longest of its rows has.
   int64_t chunks_of(const RowBlock& block) const {
-    const int64_t token = plan_.starts[block.seq] + (block.last - 1) / group();
-    return plan_.positions[token] / kChunk + 1;
+    const int64_t start = plan_.starts[block.seq];
+    int32_t longest = plan_.positions[start + (block.last - 1) / group()];
+    if (block.one_each)
+      for (int64_t i = block.first / group(); i < (block.last - 1) / group(); ++i)
+        longest = std::max(longest, plan_.positions[start + i]);
+    return longest / kChunk + 1;
   }
 
   // visit(index, block) for blocks first … last, in the order of sequences, heads and rows.
   template <typename Visit>
   void each_block(int64_t first, int64_t last, Visit&& visit) const {
     int64_t index = 0;
-    for (int seq = 0; index < last; ++seq) {
-      const int64_t queries = plan_.starts[seq + 1] - plan_.starts[seq], rows = queries * group();
+    for (int seq = 0, end; index < last; seq = end) {
+      end = end_of_band(seq);
+      const int64_t queries = plan_.starts[end] - plan_.starts[seq], rows = queries * group();
       const int64_t per_head = blocks_of(queries), count = per_head * args_.pages.kv_heads;
       for (int64_t i = std::max<int64_t>(first - index, 0); i < std::min(count, last - index); ++i) {
         const int64_t row = i % per_head * kAttendRows;
         visit(index + i, RowBlock{seq, static_cast<int>(i / per_head), static_cast<int>(row),
-                                  static_cast<int>(std::min(row + kAttendRows, rows))});
+                                  static_cast<int>(std::min(row + kAttendRows, rows)), end - seq > 1});
       }
       index += count;
     }

@@ -3,65 +3,17 @@
 // A row's result depends on its own query and its own positions alone: each score is a chain over d, each
 // chunk's maximum, mass and weighted values are formed in the order of positions, chunks are merged in order.
 // How many rows go through a tile together changes nothing. A row never uses a slot at or behind its length.
+// Pages that sequences share (a common prefix) are read once for all of their rows.
 //
 // Included by kernels_<width>.cpp, once each.
 #pragma once
 
+#include "cpu/attention_view.inc.h"
 #include "cpu/kernels.h"
 #include "cpu/math.inc.h"
 #include "cpu/simd.h"
 
 namespace genlib::GENLIB_WIDTH {
-
-// Most rows, and pages or vectors of values, of one tile.
-#if defined(__AVX512F__)
-inline constexpr int kTileRows = 6, kTileWidth = 4;
-#else
-inline constexpr int kTileRows = 3, kTileWidth = 2;
-#endif
-inline constexpr int kChunkPages = kChunk / kPage;
-
-// What one block sees of one chunk. Rows before `active` are too short to reach it.
-struct ChunkView {
-  const float* q[kAttendRows];
-  int visible[kAttendRows];  // positions of the chunk that the row sees
-  int active, count;
-  int pages;  // of the chunk that the last row sees, and in keys: a few of the next chunk
-  int ahead;
-  const float* keys[kChunkPages + kTileWidth];
-  const float* values[kChunkPages];
-};
-
-GENLIB_INLINE int length_of_row(const AttendArgs& args, const RowBlock& block, int row) {
-  const int group = args.heads / args.pages.kv_heads;
-  return args.positions[args.starts[block.seq] + row / group] + 1;
-}
-
-static void view_chunk(const AttendArgs& args, const RowBlock& block, int chunk, ChunkView* view) {
-  const LayerPages& pages = args.pages;
-  const int group = args.heads / pages.kv_heads, size = pages.head_size;
-  view->count = block.last - block.first;
-  view->active = 0;
-  for (int r = 0; r < view->count; ++r) {
-    const int row = block.first + r;
-    const int64_t token = args.starts[block.seq] + row / group;
-    view->q[r] = args.q + (token * args.heads + block.kv_head * group + row % group) * size;
-    const int left = length_of_row(args, block, row) - chunk * kChunk;
-    view->visible[r] = left < kChunk ? left : kChunk;
-    if (left <= 0) view->active = r + 1;
-  }
-  if (view->active == view->count) return;
-  const int left = length_of_row(args, block, block.last - 1) - chunk * kChunk;
-  const int all = (left + kPage - 1) / kPage;
-  view->pages = all < kChunkPages ? all : kChunkPages;
-  view->ahead = all < kChunkPages + kTileWidth ? all : kChunkPages + kTileWidth;
-  const int32_t* table = args.tables + block.seq * args.max_pages + int64_t{chunk} * kChunkPages;
-  for (int p = 0; p < view->ahead; ++p) {
-    const float* page = pages.data + table[p] * pages.page_stride + block.kv_head * pages.head_stride;
-    view->keys[p] = page;
-    if (p < view->pages) view->values[p] = page + size * kPage;
-  }
-}
 
 // q · k of R rows and T pages: sixteen positions are one vector. Pages lie apart, so that the machine does
 // not guess what comes next: the tile asks memory for the same pages' values and for the keys of the next
@@ -96,16 +48,19 @@ template <int R, int T>
     for (int t = 0; t < T; ++t) store(scores + r * kChunk + t * kPage, sums[r][t]);
 }
 
+// Scores of rows `row` … row + R over pages first … last.
 template <int R>
-static void score_pages(const ChunkView& view, int row, int pages, int size, float* scores) {
-  const float* const* q = view.q + row;
-  int p = 0;
-  for (; p + kTileWidth <= pages; p += kTileWidth) {
-    const int next = p + 2 * kTileWidth <= view.ahead ? p + kTileWidth : p;
-    score_tile<R, kTileWidth>(q, view.keys + p, view.values + p, view.keys + next, size, scores + p * kPage);
+static void score_pages(const Rows& rows, int row, const Pages& pages, int first, int last, int size,
+                        float* scores) {
+  const float* const* q = rows.q + row;
+  int p = first;
+  for (; p + kTileWidth <= last; p += kTileWidth) {
+    const int next = p + 2 * kTileWidth <= pages.ahead ? p + kTileWidth : p;
+    score_tile<R, kTileWidth>(q, pages.keys + p, pages.values + p, pages.keys + next, size,
+                              scores + p * kPage);
   }
-  for (; p < pages; ++p)
-    score_tile<R, 1>(q, view.keys + p, view.values + p, view.keys + p, size, scores + p * kPage);
+  for (; p < last; ++p)
+    score_tile<R, 1>(q, pages.keys + p, pages.values + p, pages.keys + p, size, scores + p * kPage);
 }
 
 // sums[R rows][V vectors] += Σ weights · values over positions first … last of the chunk.
@@ -136,14 +91,14 @@ template <int R, int V>
 }
 
 template <int R>
-static void sum_values(const float* weights, const ChunkView& view, int64_t padded, int first, int last,
+static void sum_values(const float* weights, const Pages& pages, int64_t padded, int first, int last,
                        float* sums) {
   if (first == last) return;
   const int64_t stride = padded + kLanes;
   const float* values[kChunkPages];
   int64_t d = 0;
   const auto at = [&](int64_t offset) {
-    for (int p = first / kPage; p * kPage < last; ++p) values[p] = view.values[p] + offset;
+    for (int p = first / kPage; p * kPage < last; ++p) values[p] = pages.values[p] + offset;
     return values;
   };
   for (; d + kTileWidth * kLanes <= padded; d += kTileWidth * kLanes)
@@ -151,54 +106,93 @@ static void sum_values(const float* weights, const ChunkView& view, int64_t padd
   for (; d < padded; d += kLanes) value_tile<R, 1>(weights, at(d), padded, first, last, sums + d, stride);
 }
 
-// Rows r … r + R: their shared positions in one reading, then what the later rows see beyond the first one.
-template <int R>
-static void attend_tile(const AttendArgs& args, const ChunkView& view, int r, float* scores, float* sums) {
+// Rows of a tile that see the same pages.
+struct Part {
+  int first, last;
+  Pages pages;
+};
+
+// Rows whose first `shared` pages are those of parts[0]; from there on each part has its own. A tile of one
+// part shares none: it is all the same. Of a part's own pages, the positions that its first row sees are read
+// once.
+static void attend_tile(const AttendArgs& args, const Rows& rows, const Part* parts, int num_parts,
+                        int shared, float* scores, float* all_sums) {
   const int64_t padded = args.pages.padded_size, stride = padded + kLanes;
-  const int shared = view.visible[r], most = view.visible[r + R - 1];
-  score_pages<R>(view, r, (most + kPage - 1) / kPage, args.pages.head_size, scores);
-  for (int i = 0; i < R; ++i) {
-    float* row = sums + i * stride;
-    softmax_row(scores + i * kChunk, view.visible[r + i], args.scale, row + padded, row + padded + 1);
+  const int size = args.pages.head_size, first = parts[0].first, last = parts[num_parts - 1].last;
+  float* sums = all_sums + first * stride;
+  with_rows(last - first, [&](auto n) {
+    if (shared > 0) score_pages<n>(rows, first, parts[0].pages, 0, shared, size, scores);
+  });
+  for (int i = 0; i < num_parts; ++i) {
+    const Part& part = parts[i];
+    with_rows(part.last - part.first, [&](auto n) {
+      score_pages<n>(rows, part.first, part.pages, shared, pages_of(rows.visible[part.last - 1]), size,
+                     scores + (part.first - first) * kChunk);
+    });
+  }
+  for (int r = first; r < last; ++r) {
+    float* row = all_sums + r * stride;
+    softmax_row(scores + (r - first) * kChunk, rows.visible[r], args.scale, row + padded, row + padded + 1);
     for (int64_t d = 0; d < padded; d += kLanes) store(row + d, fill(0.0f));
   }
-  sum_values<R>(scores, view, padded, 0, shared, sums);
-  for (int i = 1; i < R; ++i)
-    sum_values<1>(scores + i * kChunk, view, padded, shared, view.visible[r + i], sums + i * stride);
+  with_rows(last - first,
+            [&](auto n) { sum_values<n>(scores, parts[0].pages, padded, 0, shared * kPage, sums); });
+  for (int i = 0; i < num_parts; ++i) {
+    const Part& part = parts[i];
+    const float* weights = scores + (part.first - first) * kChunk;
+    const int together = rows.visible[part.first];
+    with_rows(part.last - part.first, [&](auto n) {
+      sum_values<n>(weights, part.pages, padded, shared * kPage, together, all_sums + part.first * stride);
+    });
+    for (int r = part.first + 1; r < part.last; ++r)
+      sum_values<1>(weights + (r - part.first) * kChunk, part.pages, padded, together, rows.visible[r],
+                    all_sums + r * stride);
+  }
+}
+
+// The last of the rows from `first` on that share pages with it, and how many: at least one, unless it is
+// alone.
+static int end_of_run(const AttendArgs& args, const Rows& rows, int first, int chunk, int* shared) {
+  const int seq = rows.seq[first];
+  int end = first + 1;
+  while (end < rows.count && rows.seq[end] == seq) ++end;
+  *shared = 0;
+  while (end < rows.count && rows.visible[end] > 0) {
+    const int n = shared_pages(args, chunk, seq, rows.visible[first], rows.seq[end], rows.visible[end]);
+    if (n == 0 || n < *shared) break;
+    if (*shared == 0) *shared = n;
+    const int next = rows.seq[end];
+    while (end < rows.count && rows.seq[end] == next) ++end;
+  }
+  return end;
 }
 
 static void attend_chunk(const AttendArgs& args, const RowBlock& block, int chunk, Partial into,
                          void* scratch) {
-  ChunkView view;
-  view_chunk(args, block, chunk, &view);
+  Rows rows;
+  view_rows(args, block, chunk, &rows);
   float* scores = static_cast<float*>(scratch);
-  const int64_t stride = args.pages.padded_size + kLanes;
-  for (int r = view.active; r < view.count;) {
-    const int rows = view.count - r < kTileRows ? view.count - r : kTileRows;
-    float* sums = into.data + r * stride;
-    switch (rows) {
-      case 1:
-        attend_tile<1>(args, view, r, scores, sums);
-        break;
-      case 2:
-        attend_tile<2>(args, view, r, scores, sums);
-        break;
-      case 3:
-        attend_tile<3>(args, view, r, scores, sums);
-        break;
-#if defined(__AVX512F__)
-      case 4:
-        attend_tile<4>(args, view, r, scores, sums);
-        break;
-      case 5:
-        attend_tile<5>(args, view, r, scores, sums);
-        break;
-      case 6:
-        attend_tile<6>(args, view, r, scores, sums);
-        break;
-#endif
+  Part parts[kTileRows];
+  for (int r = 0; r < rows.count;) {
+    if (rows.visible[r] <= 0) {
+      ++r;
+      continue;
     }
-    r += rows;
+    int shared = 0;
+    const int end = end_of_run(args, rows, r, chunk, &shared);
+    while (r < end) {
+      const int tile_end = end - r < kTileRows ? end : r + kTileRows;
+      int num_parts = 0;
+      while (r < tile_end) {
+        Part& part = parts[num_parts++];
+        part.first = r;
+        while (r < tile_end && rows.seq[r] == rows.seq[part.first]) ++r;
+        part.last = r;
+        const int left = length_of_row(args, block, block.first + r - 1) - chunk * kChunk;
+        view_pages(args, block.kv_head, rows.seq[part.first], chunk, left, &part.pages);
+      }
+      attend_tile(args, rows, parts, num_parts, num_parts > 1 ? shared : 0, scores, into.data);
+    }
   }
 }
 
@@ -227,8 +221,8 @@ static void attend_finish(const AttendArgs& args, const RowBlock& block, Partial
   const int64_t stride = pages.padded_size + kLanes;
   for (int r = 0; r < block.last - block.first; ++r) {
     const int row = block.first + r;
-    const int64_t token = args.starts[block.seq] + row / group;
-    float* out = args.out + (token * args.heads + block.kv_head * group + row % group) * size;
+    const int64_t head = block.kv_head * group + row % group;
+    float* out = args.out + (token_of_row(args, block, row) * args.heads + head) * size;
     const float* from = sums.data + r * stride;
     const f32x16 mass = fill(from[pages.padded_size + 1]);
     for (int d = 0; d < size; d += kLanes) store_first(out + d, load(from + d) / mass, size - d);

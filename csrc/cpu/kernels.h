@@ -79,10 +79,12 @@ struct AttendArgs {
   float scale;  // 1 / √D
 };
 
-// Rows of one sequence and one key/value head: row j is query token starts[seq] + j / (H / G), and query head
-// j % (H / G) of the group. Their lengths ascend. At most kAttendRows.
+// Rows of one key/value head: row j is query token starts[seq] + j / (H / G), and query head j % (H / G) of
+// the group. At most kAttendRows. They are of one sequence, and their lengths ascend; or, with `one_each`,
+// each query token is a sequence of its own, from seq on, and their lengths are any.
 struct RowBlock {
   int seq, kv_head, first, last;
+  bool one_each;
 };
 
 // What rows have summed so far: [kAttendRows, padded_size + 16], the weighted values, then maximum and mass.
