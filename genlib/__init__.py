@@ -24,10 +24,12 @@ from .errors import (
     QueueFull,
     StateBusy,
     StateNotFound,
+    TokenMaskError,
     UnknownField,
 )
+from .masks import TokenMask
 from .requests import BeamSearch, GenerateMulti, GenerateToken, Score
-from .results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+from .results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
 from .sampling import Sampling
 from .state import State
 from .stats import EngineStats
@@ -60,7 +62,10 @@ __all__ = [
     "State",
     "StateBusy",
     "StateNotFound",
+    "TokenMask",
+    "TokenMaskError",
     "TokenResult",
+    "TopLogprob",
     "UnknownField",
     "__version__",
     "aio",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypedDict, Unpack, cast, overload
 
 from .call import Call
+from .masks import TokenMask
 from .requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken, Probability
 from .results import BeamResult, MultiResult, Piece, TokenResult
 from .sampling import Sampling
@@ -21,10 +22,17 @@ class TokenOptions(TypedDict, total=False):
     top_k: int
     min_p: float
     seed: int | None
+    repetition_penalty: float
+    presence_penalty: float
+    frequency_penalty: float
+    logit_bias: Mapping[int, float] | None
+    allowed_tokens: Sequence[int] | None
     stop_sequences: Sequence[str] | None
     min_tokens: int
     ignore_eos: bool
     probability: Probability
+    top_logprobs: int
+    token_mask: TokenMask | None
 
 
 def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -45,20 +53,48 @@ def generate_token(
     top_k: int = 0,
     min_p: float = 0.0,
     seed: int | None = None,
+    repetition_penalty: float = 1.0,
+    presence_penalty: float = 0.0,
+    frequency_penalty: float = 0.0,
+    logit_bias: Mapping[int, float] | None = None,
+    allowed_tokens: Sequence[int] | None = None,
     stop_sequences: Sequence[str] | None = None,
     min_tokens: int = 0,
     ignore_eos: bool = False,
     probability: Probability = "model",
+    top_logprobs: int = 0,
+    token_mask: TokenMask | None = None,
     stream: bool = False,
 ) -> TokenResult | Iterator[Piece]:
     """Advances a state by up to `max_tokens` tokens; docs/design.md §5 says what each parameter means.
 
     With stream=True gives the tokens as they come. A consumer that stops taking commits what it has taken.
     Raises InvalidRequest, StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull,
-    EngineClosed; the state is as it was then.
+    TokenMaskError, EngineClosed; the state is as it was then.
     """
-    sampling = Sampling(temperature, top_p, top_k, min_p, seed)
-    request = GenerateToken(state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos, probability)
+    sampling = Sampling(
+        temperature,
+        top_p,
+        top_k,
+        min_p,
+        seed,
+        repetition_penalty,
+        presence_penalty,
+        frequency_penalty,
+        logit_bias,
+        allowed_tokens,
+    )
+    request = GenerateToken(
+        state,
+        max_tokens,
+        min_tokens,
+        sampling,
+        _stops(stop_sequences),
+        ignore_eos,
+        probability,
+        top_logprobs,
+        token_mask,
+    )
     call: Call[TokenResult] = state.engine.submit(request, stream=stream)
     return iter(call) if stream else call.result()
 
@@ -73,15 +109,33 @@ def generate_multi(
     top_k: int = 0,
     min_p: float = 0.0,
     seed: int | None = None,
+    repetition_penalty: float = 1.0,
+    presence_penalty: float = 0.0,
+    frequency_penalty: float = 0.0,
+    logit_bias: Mapping[int, float] | None = None,
+    allowed_tokens: Sequence[int] | None = None,
     stop_sequences: Sequence[str] | None = None,
     min_tokens: int = 0,
     ignore_eos: bool = False,
     probability: Probability = "model",
+    top_logprobs: int = 0,
+    token_mask: TokenMask | None = None,
     keep_states: bool = False,
 ) -> MultiResult:
     """Draws n continuations of a state, which is left as it was. The first is what generate_token with the
     same seed gives, and the i-th does not depend on n. Raises as generate_token does, but for StateBusy."""
-    sampling = Sampling(temperature, top_p, top_k, min_p, seed)
+    sampling = Sampling(
+        temperature,
+        top_p,
+        top_k,
+        min_p,
+        seed,
+        repetition_penalty,
+        presence_penalty,
+        frequency_penalty,
+        logit_bias,
+        allowed_tokens,
+    )
     request = GenerateMulti(
         state,
         max_tokens,
@@ -90,6 +144,8 @@ def generate_multi(
         _stops(stop_sequences),
         ignore_eos,
         probability,
+        top_logprobs,
+        token_mask,
         n,
         keep_states,
     )

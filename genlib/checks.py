@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import TypeGuard
 
 from .errors import InvalidRequest
 
@@ -39,9 +40,24 @@ def check_text(param: str, value: object) -> str:
     return value
 
 
-def is_number(value: object) -> bool:
-    """Whether `value` is a finite int or float, and not a bool."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+def is_number(value: object) -> TypeGuard[float]:
+    """Whether `value` is an int or float, not a bool, that is a finite float64."""
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return False
+    try:
+        return math.isfinite(value)
+    except OverflowError:  # an int too large
+        return False
+
+
+def check_token_ids(param: str, value: object) -> tuple[int, ...]:
+    """The ids as a tuple; InvalidRequest unless each is an int ≥ 0. Whether a vocabulary has them is not known here."""
+    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
+        raise refuse(param, "be a list of token ids", value)
+    if not all(type(token) is int and token >= 0 for token in value):  # lists may be as long as a vocabulary
+        for i, token in enumerate(value):
+            check_int(f"{param}[{i}]", token, 0)
+    return tuple(value)
 
 
 def check_stop_sequences(value: object) -> tuple[str, ...]:

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import math
+from typing import TYPE_CHECKING
 
 from .requests import GenerateMulti, GenerateToken
-from .results import FinishReason, Piece, TokenResult
+from .results import FinishReason, Piece, TokenResult, TopLogprob
 from .state import Record, State
 from .text import StopMatcher, Tokenizer, Utf8Decoder
+
+if TYPE_CHECKING:
+    from .batch import Draw
 
 REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 
@@ -36,6 +40,7 @@ class Continuation:
         self._texts: list[str] = []
         self._probabilities: list[float] = []
         self._logprobs: list[float] = []
+        self._top: list[tuple[TopLogprob, ...]] = []  # of no token, or of each
         self._flushed = ""
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
@@ -51,8 +56,9 @@ class Continuation:
         """Whether the next token may not end the text."""
         return self.request.ignore_eos or len(self.token_ids) < self.request.min_tokens
 
-    def accept(self, token: int, probability: float, logprob: float, sampling_probability: float) -> None:
+    def accept(self, draw: Draw) -> None:
         """Takes the next token and decides whether it is the last one."""
+        token, probability, logprob, sampling_probability, top_tokens, top_logprobs = draw
         self.token_ids.append(token)
         if token in self._eos_ids:
             self.ended, self.finish_reason = True, "end_of_text"
@@ -64,6 +70,9 @@ class Continuation:
             probability, logprob = sampling_probability, math.log(sampling_probability)
         self._probabilities.append(probability)
         self._logprobs.append(logprob)
+        if self.request.top_logprobs:
+            texts = [self._tokenizer.token_bytes(t).decode("utf-8", "replace") for t in top_tokens]
+            self._top.append(tuple(map(TopLogprob, texts, top_tokens, top_logprobs)))
         if self._matcher is not None:
             self._match(self._matcher, piece)
         if len(self.token_ids) >= self.request.max_tokens:
@@ -92,6 +101,7 @@ class Continuation:
             self.finish_reason,
             self.stop_sequence,
             self.seed,
+            tuple(self._top[last]),
         )
 
     def keep(self, num_pieces: int) -> None:
@@ -101,6 +111,7 @@ class Continuation:
             return
         del self._texts[num_pieces:]
         del self.token_ids[num_pieces:], self._probabilities[num_pieces:], self._logprobs[num_pieces:]
+        del self._top[num_pieces:]
         self.finish_reason = self.stop_sequence = self.match_end = None
         self._flushed = ""
 
@@ -127,4 +138,5 @@ class Continuation:
             self.stop_sequence,
             self.seed,
             state,
+            tuple(self._top),
         )

@@ -64,13 +64,14 @@ class Engine:
         self.vocab_size = loaded.model.vocab_size
         self._model = loaded.model
         self._started = time.monotonic()
-        self._limits = Limits(self.vocab_size, self.context_length, max_batch)
+        self._limits = Limits(self.vocab_size, self.eos_ids, self.context_length, max_batch)
         num_pages = options.num_pages(self._model.page_bytes)
         self.cache = Cache(num_pages)
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
         self.store = Store(self, self.cache)
         longest = max_pages(self.context_length)
         batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids)
+        self.masks = batch.masks
         self._model.prepare(batch, num_pages)
         self.loop = Loop(self._model, batch, self.cache, self.scheduler)
 

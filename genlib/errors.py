@@ -10,6 +10,7 @@ GenlibError
 ├── OutOfCapacity           503  out_of_capacity
 ├── EngineClosed            503  closed
 ├── CallCancelled           499  cancelled
+├── TokenMaskError          500  token_mask_error
 ├── ModelError              500  model_error
 ├── CheckpointError         500  checkpoint_error           also a ValueError
 └── BackendError            500  backend_error
@@ -94,6 +95,12 @@ class CallCancelled(GenlibError):
     """The call was cancelled; its state is as it was."""
 
     status, code = 499, "cancelled"
+
+
+class TokenMaskError(GenlibError):
+    """The caller's token mask raised an exception, which is the cause, or allows no token; the state is as it was."""
+
+    status, code = 500, "token_mask_error"
 
 
 class ModelError(GenlibError):

@@ -11,12 +11,13 @@ from typing import TYPE_CHECKING, Any
 from .cache import as_int32, pages_for
 from .call import Call
 from .continuation import Continuation
+from .drawing import Drawings
 from .requests import GenerateToken, Score
 from .results import ScoreResult, TokenResult
-from .row import Row
 from .scheduler import Sequence, Wants
 
 if TYPE_CHECKING:
+    from .batch import Draw
     from .engine import Engine
     from .ops.base import Float32
     from .state import State
@@ -54,7 +55,7 @@ class BaseJob:
     def computed(self, seq: Sequence) -> None:
         raise NotImplementedError
 
-    def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
+    def drawn(self, seq: Sequence, draw: Draw) -> None:
         raise NotImplementedError
 
     def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
@@ -89,6 +90,7 @@ class TokenJob(BaseJob):
     def __init__(self, engine: Engine, call: Call[Any], request: GenerateToken, seed: int) -> None:
         super().__init__(engine, call, request.state)
         self.request = request
+        self.drawings = Drawings(request, self.record, engine.masks, seed)
         self.continuation = Continuation(request, self.record, engine.tokenizer, engine.eos_ids, seed)
         self._entry: int | None = None
 
@@ -99,15 +101,12 @@ class TokenJob(BaseJob):
         self._entry = self._open(len(self.record.tokens), self.request.max_tokens)
         if self._entry is None:
             return None
-        return [self._sequence(self._entry, Wants.DRAW, self._row())]
+        drawing = self.drawings.make(self.continuation, self.record.stream, self.request.token_mask)
+        return [self._sequence(self._entry, Wants.DRAW, drawing)]
 
-    def _row(self) -> Row:
+    def drawn(self, seq: Sequence, draw: Draw) -> None:
         c = self.continuation
-        return Row.of(self.request.sampling, c.seed, self.record.stream, eos_banned=c.eos_banned)
-
-    def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
-        c = self.continuation
-        c.accept(token, prob, logprob, sampling_prob)
+        self.drawings.accept(c, seq, draw)
         if self.call.streams:
             piece = c.piece(self.state.id)
             if piece is not None:
@@ -116,8 +115,6 @@ class TokenJob(BaseJob):
             if not self.call.streams:
                 self.settle(None)
             self.engine.loop.finish(self, self.result())
-        elif len(c.token_ids) == self.request.min_tokens:
-            seq.row, seq.row_changed = self._row(), True
 
     def answer_ended(self) -> None:
         self.call.finish(self.result())

@@ -144,7 +144,7 @@ class Loop:
         self._progress = time.monotonic()
         self._heed()
         if self._scheduler.waiting:
-            self._scheduler.admit()
+            self._admit()
         work = self._scheduler.plan()
         if not work:
             return 0
@@ -157,6 +157,15 @@ class Loop:
             table.take_copies(self._copies)
             self._model.copy_pages(self._copies[:copies])
         return tokens
+
+    def _admit(self) -> None:
+        """Starts what the batch and the pages have room for. A job that cannot start ends alone."""
+        while True:
+            try:
+                self._scheduler.admit()
+                return
+            except Exception as error:
+                self._break(self._scheduler.waiting[0], error)
 
     def _finish(self, work: list[tuple[Sequence, int]]) -> None:
         """Takes in what a step computed, and hands it to the jobs."""
@@ -176,30 +185,22 @@ class Loop:
                 self._guard(seq.job, seq.job.computed, seq)
 
     def _hand_out(self) -> None:
-        batch, drawn = self._batch, self._batch.drawn
-        rows = int(batch.plan.num_draws[0])
-        columns = zip(
-            drawn.token[:rows].tolist(),
-            drawn.probability[:rows].tolist(),
-            drawn.logprob[:rows].tolist(),
-            drawn.sampling_probability[:rows].tolist(),
-            strict=True,
-        )
-        results = list(columns)
-        bad = drawn.status[:rows].any()
+        batch, status = self._batch, self._batch.drawn.status
+        draws = batch.draws()
+        bad = status[: len(draws)].any()
         searches: set[int] = set()
         for seq, row, num in batch.rows:
             job = seq.job
             if job.cancelled:
                 continue
-            if bad and seq.wants is not Wants.BEAM and drawn.status[row : row + num].any():
-                reason = _STATUS[int(drawn.status[row : row + num].max())]
+            if bad and seq.wants is not Wants.BEAM and status[row : row + num].any():
+                reason = _STATUS[int(status[row : row + num].max())]
                 self.fail(job, ModelError(f"the model gave {reason}"))
             elif seq.wants is Wants.DRAW:
                 seq.length += 1
-                self._guard(job, job.drawn, seq, *results[row])
+                self._guard(job, job.drawn, seq, draws[row])
             elif seq.wants is Wants.SCORE:
-                self._guard(job, job.scored, seq, [r[2] for r in results[row : row + num]])
+                self._guard(job, job.scored, seq, [draw.logprob for draw in draws[row : row + num]])
             elif id(job) not in searches:
                 searches.add(id(job))
                 self._guard(job, job.expanded, self._model.logits(row, row + job.width))
@@ -209,8 +210,13 @@ class Loop:
         try:
             step(*args)
         except Exception as error:
-            log.exception("a call failed")
-            self.fail(job, error)
+            self._break(job, error)
+
+    def _break(self, job: Job, error: Exception) -> None:
+        """Fails a job; what nobody foresaw is logged too."""
+        if not isinstance(error, GenlibError):
+            log.error("a call failed", exc_info=error)
+        self.fail(job, error)
 
     def finish(self, job: Job, result: Result) -> None:
         """A job has ended well: its sequences leave the batch, and whoever waits gets the result."""

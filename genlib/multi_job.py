@@ -8,13 +8,15 @@ from ._native import PAGE_SIZE
 from .cache import as_int32, pages_for
 from .call import Call
 from .continuation import Continuation
+from .drawing import Drawings
 from .jobs import BaseJob
+from .masks import forked
 from .requests import GenerateMulti
 from .results import MultiResult
-from .row import Row
 from .scheduler import Sequence, Wants
 
 if TYPE_CHECKING:
+    from .batch import Draw
     from .engine import Engine
     from .state import State
 
@@ -81,6 +83,7 @@ class MultiJob(FromBase):
         super().__init__(engine, call, request.state)
         self.request = request
         self.seed = seed
+        self.drawings = Drawings(request, self.record, engine.masks, seed)
         self.width = min(request.n, engine.scheduler.max_batch)
         self._continuations: list[Continuation] = []  # of the sequences started so far, in order
         self._kept: dict[int, int] = {}
@@ -117,7 +120,8 @@ class MultiJob(FromBase):
         i = self._next_continuation()
         self._free(self._tickets.pop())
         entry = self._branch(self.request.max_tokens)
-        return self._sequence(entry, Wants.DRAW, self._row(i), index=i)
+        drawing = self.drawings.make(self._continuations[i], self._stream(i), forked(self.request.token_mask))
+        return self._sequence(entry, Wants.DRAW, drawing, index=i)
 
     def _next_continuation(self) -> int:
         engine = self.engine
@@ -128,16 +132,10 @@ class MultiJob(FromBase):
     def _stream(self, i: int) -> int:
         return splitmix64(self.record.stream, i) if i else self.record.stream
 
-    def _row(self, i: int) -> Row:
-        banned = self._continuations[i].eos_banned
-        return Row.of(self.request.sampling, self.seed, self._stream(i), eos_banned=banned)
-
-    def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
+    def drawn(self, seq: Sequence, draw: Draw) -> None:
         c = self._continuations[seq.index]
-        c.accept(token, prob, logprob, sampling_prob)
+        self.drawings.accept(c, seq, draw)
         if not c.ended:
-            if len(c.token_ids) == self.request.min_tokens:
-                seq.row, seq.row_changed = self._row(seq.index), True
             return
         self.engine.scheduler.remove([seq])
         self._left -= 1

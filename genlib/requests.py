@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Literal
 
 from .checks import check_bool, check_int, check_stop_sequences, is_number, refuse
+from .masks import TokenMask, check_token_mask
 from .sampling import Sampling
 
 if TYPE_CHECKING:
@@ -14,10 +15,16 @@ if TYPE_CHECKING:
 EarlyStopping = Literal["never"] | bool
 Probability = Literal["model", "sampling"]
 
+MAX_TOP_LOGPROBS = 64
+
 
 @dataclass(frozen=True, slots=True)
 class _Generate:
-    """What the two sampling calls share. `stop_sequences` None means the state's own, () none."""
+    """What the two sampling calls share. `stop_sequences` None means the state's own, () none.
+
+    top_logprobs: how many of the model's most likely tokens to tell for each new one, 0 to 64.
+    token_mask: generate_token tells it every token, generate_multi gives a fork of it to each continuation.
+    """
 
     state: State
     max_tokens: int = 16
@@ -26,6 +33,8 @@ class _Generate:
     stop_sequences: tuple[str, ...] | None = None
     ignore_eos: bool = False
     probability: Probability = "model"
+    top_logprobs: int = 0
+    token_mask: TokenMask | None = None
 
     def __post_init__(self) -> None:
         check_int("max_tokens", self.max_tokens, 1)
@@ -35,6 +44,9 @@ class _Generate:
         check_bool("ignore_eos", self.ignore_eos)
         if self.probability not in ("model", "sampling"):
             raise refuse("probability", 'be "model" or "sampling"', self.probability)
+        check_int("top_logprobs", self.top_logprobs, 0, MAX_TOP_LOGPROBS)
+        if self.token_mask is not None:
+            check_token_mask(self.token_mask)
         if self.stop_sequences is not None:
             object.__setattr__(self, "stop_sequences", check_stop_sequences(self.stop_sequences))
 

@@ -12,6 +12,18 @@ FinishReason = Literal["stop_sequence", "end_of_text"]
 
 
 @dataclass(frozen=True, slots=True)
+class TopLogprob:
+    """One of the tokens that the model held most likely, whatever was drawn, with its log-probability.
+
+    token is its text: "" for a control token, and U+FFFD for bytes that are no whole character.
+    """
+
+    token: str
+    token_id: int
+    logprob: float
+
+
+@dataclass(frozen=True, slots=True)
 class Piece:
     """One token of a stream, with the keys of TokenResult. `text` may be "" (half a code point).
 
@@ -28,6 +40,7 @@ class Piece:
     finish_reason: FinishReason | None
     stop_sequence: str | None
     seed: int
+    top_logprobs: tuple[tuple[TopLogprob, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +50,8 @@ class TokenResult:
     text == "".join(new_tokens). probabilities and logprobs are those of each of new_tokens; token_ids are
     theirs too (an end-of-text token is in the state, not here). finish_reason is None when max_tokens is
     used up: call again to go on. seed gives the same result again. state is the continuation as a state
-    of its own (generate_multi with keep_states), else None.
+    of its own (generate_multi with keep_states), else None. top_logprobs, if asked for, are the model's most likely
+    tokens in the place of each of new_tokens, best first, before temperature, penalties, bias and masks.
     """
 
     state_id: str
@@ -51,6 +65,7 @@ class TokenResult:
     stop_sequence: str | None
     seed: int
     state: State | None = None
+    top_logprobs: tuple[tuple[TopLogprob, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

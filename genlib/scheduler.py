@@ -18,6 +18,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .errors import QueueFull
 
 if TYPE_CHECKING:
+    from .batch import Draw
     from .call import Call
     from .ops.base import Float32
 
@@ -71,7 +72,7 @@ class Job(Protocol):
     def computed(self, seq: Sequence) -> None:
         """A sequence that wants NOTHING has all its keys and values."""
 
-    def drawn(self, seq: Sequence, token: int, prob: float, logprob: float, sampling_prob: float) -> None:
+    def drawn(self, seq: Sequence, draw: Draw) -> None:
         """A sequence has its next token, which its entry holds already."""
 
     def scored(self, _seq: Sequence, logprobs: list[float]) -> None:

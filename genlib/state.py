@@ -85,6 +85,11 @@ class Record:
         self.finished = False
         self.version += 1
 
+    def generated_spans(self) -> list[tuple[int, int]]:
+        """Where generated tokens begin and end, in order."""
+        ends = [s.start for s in self.segments[1:]] + [len(self.tokens)]
+        return [(s.start, end) for s, end in zip(self.segments, ends, strict=True) if s.generated]
+
     def text(self, tokenizer: Tokenizer) -> str:
         """The whole text. A code point that a text given later cut off, or the end did, becomes U+FFFD; one
         that may still be completed is not shown yet."""

@@ -12,14 +12,25 @@ from typing import TYPE_CHECKING, Any, Literal
 from msgspec import UNSET, Struct, UnsetType
 
 from ..errors import ModelError
-from ..results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+from ..results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
 
 if TYPE_CHECKING:
     from ..state import State
 
 
+class TopAnswer(Struct, frozen=True, kw_only=True):
+    """One of the tokens that the model held most likely."""
+
+    token: str
+    token_id: int
+    logprob: float
+
+
 class TokenAnswer(Struct, frozen=True, kw_only=True):
-    """text == "".join(new_tokens); the other lists have one entry for each of new_tokens."""
+    """text == "".join(new_tokens); the other lists have one entry for each of new_tokens.
+
+    top_logprobs is empty unless asked for.
+    """
 
     state_id: str
     text: str
@@ -31,6 +42,7 @@ class TokenAnswer(Struct, frozen=True, kw_only=True):
     logprobs: Sequence[float]
     seed: int
     stop_sequence: str | None
+    top_logprobs: Sequence[Sequence[TopAnswer]]
 
 
 class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
@@ -51,6 +63,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
     logprobs: Sequence[float]
     seed: int
     stop_sequence: str | None
+    top_logprobs: Sequence[Sequence[TopAnswer]]
 
 
 class MultiAnswer(Struct, frozen=True, kw_only=True):
@@ -203,4 +216,10 @@ def _drawn(result: Piece | TokenResult) -> dict[str, Any]:
         "logprobs": finite(result.logprobs),
         "seed": result.seed,
         "stop_sequence": result.stop_sequence,
+        "top_logprobs": [list(map(_top, tops)) for tops in result.top_logprobs],
     }
+
+
+def _top(top: TopLogprob) -> TopAnswer:
+    finite((top.logprob,))
+    return TopAnswer(token=top.token, token_id=top.token_id, logprob=top.logprob)

@@ -21,7 +21,7 @@ MAX_DIGITS = 40  # of an integer; the longest that any field takes has 20
 SHOWN = 80  # characters of a refused value that the message repeats
 
 _NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a string", NoneType: "null"}
-_LISTS = {int: "integers", str: "strings"}
+_MANY = {int: "integers", float: "numbers", str: "strings"}
 
 
 def decode(data: bytes, body: type[B]) -> B:
@@ -91,13 +91,13 @@ def _check_text(name: str, value: str) -> None:
 
 
 def _mismatch(name: str, value: Any, kind: Any) -> InvalidRequest:
-    item = next((get_args(k)[0] for k in _alternatives(kind) if get_origin(k) is list), None)
-    if isinstance(value, list) and item is not None:
-        for i, one in enumerate(value):
+    item = next((get_args(k)[-1] for k in _alternatives(kind) if get_origin(k) is type(value)), None)
+    if item is not None:
+        for i, one in value.items() if isinstance(value, dict) else enumerate(value):
             try:
                 msgspec.convert(one, item, strict=True)
             except msgspec.ValidationError:
-                return _mismatch(f"{name}[{i}]", one, item)
+                return _mismatch(f"{name}[{_cut(str(i))}]", one, item)
     rule = " or ".join(_rule(k) for k in _alternatives(kind))
     return InvalidRequest(f"`{name}` must be {rule}, got {_shown(value)}", param=name)
 
@@ -112,7 +112,9 @@ def _rule(kind: Any) -> str:
     if get_origin(kind) is Literal:
         return " or ".join(json.dumps(word) for word in get_args(kind))
     if get_origin(kind) is list:
-        return f"a list of {_LISTS[get_args(kind)[0]]}"
+        return f"a list of {_MANY[get_args(kind)[0]]}"
+    if get_origin(kind) is dict:
+        return f"an object of {_MANY[get_args(kind)[1]]}"
     return _NAMES[kind]
 
 

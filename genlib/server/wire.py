@@ -6,11 +6,12 @@ tell readers of /openapi.json.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Literal
+import re
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
-from ..checks import check_int
+from ..checks import check_int, refuse
 from ..requests import BeamSearch, GenerateMulti, GenerateToken
 from ..sampling import Sampling
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from ..state import State
 
 MAX_N = 1024  # continuations of one request: its answer holds them all
+
+_ID = re.compile(r"0|[1-9][0-9]{0,9}")
 
 
 def _about(description: str, **schema: float) -> Meta:
@@ -41,6 +44,24 @@ Measure = Annotated[
     Literal["model", "sampling"],
     _about("Which probabilities to tell: the model's own, or those of the distribution drawn from."),
 ]
+Repetition = Annotated[
+    float, _about("Divides the logit of each token that the state holds; 1 is off.", minimum=0.01, maximum=100)
+]
+Presence = Annotated[
+    float, _about("Taken from the logit of each token generated in the state; 0 is off.", minimum=-100, maximum=100)
+]
+Frequency = Annotated[
+    float, _about("The same, once for each time that it was generated; 0 is off.", minimum=-100, maximum=100)
+]
+Bias = Annotated[
+    dict[str, float] | None,
+    _about("By token id, as text: what is added to the token's logit, from -100 to 100; at most 1024 tokens."),
+]
+Allowed = Annotated[
+    list[int] | None,
+    _about("The only token ids that may be drawn, an end of text among them or not; null: all."),
+]
+TopLogprobs = Annotated[int, _about("How many most likely tokens to tell for each.", minimum=0, maximum=64)]
 KeepStates = Annotated[bool, _about("Make each a state of its own; see state_ids.")]
 
 
@@ -62,10 +83,36 @@ class _DrawBody(Body, frozen=True, kw_only=True):
     stop_sequences: Stops = None
     ignore_eos: IgnoreEos = False
     probability: Measure = "model"
+    repetition_penalty: Repetition = 1.0
+    presence_penalty: Presence = 0.0
+    frequency_penalty: Frequency = 0.0
+    logit_bias: Bias = None
+    allowed_tokens: Allowed = None
+    top_logprobs: TopLogprobs = 0
 
-    def sampling(self) -> Sampling:
-        """Raises InvalidRequest when a value is out of range."""
-        return Sampling(self.temperature, self.top_p, self.top_k, self.min_p, self.seed)
+    def shared(self, state: State) -> dict[str, Any]:
+        """What both requests take. Raises InvalidRequest when a value is out of range."""
+        return {
+            "state": state,
+            "max_tokens": self.max_tokens,
+            "min_tokens": self.min_tokens,
+            "sampling": Sampling(
+                temperature=self.temperature,
+                top_p=self.top_p,
+                top_k=self.top_k,
+                min_p=self.min_p,
+                seed=self.seed,
+                repetition_penalty=self.repetition_penalty,
+                presence_penalty=self.presence_penalty,
+                frequency_penalty=self.frequency_penalty,
+                logit_bias=_by_token(self.logit_bias),
+                allowed_tokens=self.allowed_tokens,
+            ),
+            "stop_sequences": _stops(self.stop_sequences),
+            "ignore_eos": self.ignore_eos,
+            "probability": self.probability,
+            "top_logprobs": self.top_logprobs,
+        }
 
 
 class TokenBody(_DrawBody, frozen=True, kw_only=True):
@@ -75,15 +122,7 @@ class TokenBody(_DrawBody, frozen=True, kw_only=True):
 
     def request(self, state: State) -> GenerateToken:
         """Raises InvalidRequest when a value is out of range."""
-        return GenerateToken(
-            state=state,
-            max_tokens=self.max_tokens,
-            min_tokens=self.min_tokens,
-            sampling=self.sampling(),
-            stop_sequences=_stops(self.stop_sequences),
-            ignore_eos=self.ignore_eos,
-            probability=self.probability,
-        )
+        return GenerateToken(**self.shared(state))
 
 
 class MultiBody(_DrawBody, frozen=True, kw_only=True):
@@ -95,17 +134,7 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
     def request(self, state: State) -> GenerateMulti:
         """Raises InvalidRequest when a value is out of range."""
         check_int("n", self.n, 1, MAX_N)
-        return GenerateMulti(
-            state=state,
-            n=self.n,
-            max_tokens=self.max_tokens,
-            min_tokens=self.min_tokens,
-            sampling=self.sampling(),
-            stop_sequences=_stops(self.stop_sequences),
-            ignore_eos=self.ignore_eos,
-            probability=self.probability,
-            keep_states=self.keep_states,
-        )
+        return GenerateMulti(**self.shared(state), n=self.n, keep_states=self.keep_states)
 
 
 class BeamBody(Body, frozen=True, kw_only=True):
@@ -168,3 +197,13 @@ class EmptyBody(Body, frozen=True, kw_only=True):
 
 def _stops(stops: list[str] | None) -> tuple[str, ...] | None:
     return None if stops is None else tuple(stops)
+
+
+def _by_token(bias: dict[str, float] | None) -> dict[int, float] | None:
+    """A bias by token id; in JSON the ids are texts, since they are names of an object."""
+    if bias is None:
+        return None
+    for name in bias:
+        if not _ID.fullmatch(name):
+            raise refuse("logit_bias", "have token ids as its names", name[:40])
+    return {int(name): value for name, value in bias.items()}
