@@ -15,7 +15,7 @@ from importlib import metadata
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from .checks import check_int
+from .checks import check_int, refuse
 from .errors import GenlibError, InvalidRequest
 
 if TYPE_CHECKING:
@@ -73,10 +73,16 @@ def _add_generate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--top-p", type=float, default=1.0, metavar="P", help="1 is off (default: 1)")
     parser.add_argument("--top-k", type=int, default=0, metavar="K", help="0 is off (default: 0)")
     parser.add_argument("--min-p", type=float, default=0.0, metavar="P", help="0 is off (default: 0)")
+    about = "of tokens that occurred (default: 1, off)"
+    parser.add_argument("--repetition-penalty", type=float, default=1.0, metavar="P", help=about)
+    about = "of tokens that were generated, {} (default: 0, off)"
+    parser.add_argument("--presence-penalty", type=float, default=0.0, metavar="P", help=about.format("once"))
+    parser.add_argument("--frequency-penalty", type=float, default=0.0, metavar="P", help=about.format("each time"))
     parser.add_argument("--seed", type=int, metavar="N", help="the same seed gives the same text")
     parser.add_argument("--stop", action="append", metavar="TEXT", help="end here; may be given many times")
     parser.add_argument("--min-tokens", type=int, default=0, metavar="N", help="do not end before (default: 0)")
     parser.add_argument("--ignore-eos", action="store_true", help="go on past an end of text")
+    parser.add_argument("--top-logprobs", type=int, default=0, metavar="N", help="most likely tokens, with --json")
     shown = parser.add_mutually_exclusive_group()
     shown.add_argument("--json", action="store_true", help="print the answer as one JSON object")
     shown.add_argument("--probabilities", action="store_true", help="print each token with its probability")
@@ -123,7 +129,9 @@ def generate(args: argparse.Namespace) -> None:
     from .sampling import Sampling  # noqa: PLC0415
 
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
-    sampling = Sampling(args.temperature, args.top_p, args.top_k, args.min_p, args.seed)
+    sampling = Sampling(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Sampling) if f.name in args})
+    if args.top_logprobs and not args.json:
+        raise refuse("top_logprobs", "come with --json, which shows them", args.top_logprobs)
     with _engine(args) as engine:
         request = GenerateToken(
             engine.create_state(prompt),
@@ -132,6 +140,7 @@ def generate(args: argparse.Namespace) -> None:
             sampling=sampling,
             stop_sequences=tuple(args.stop or ()),
             ignore_eos=args.ignore_eos,
+            top_logprobs=args.top_logprobs,
         )
         call = engine.submit(request, stream=not args.json)
         if args.json:
@@ -149,7 +158,7 @@ def generate(args: argparse.Namespace) -> None:
 def _json(prompt: str, result: TokenResult) -> str:
     fields = {f.name: getattr(result, f.name) for f in dataclasses.fields(result)}
     del fields["state_id"], fields["state"]  # they end with this process
-    return json.dumps({"prompt": prompt, **fields}, ensure_ascii=False, allow_nan=False)
+    return json.dumps({"prompt": prompt, **fields}, ensure_ascii=False, allow_nan=False, default=dataclasses.asdict)
 
 
 def _row(piece: Piece) -> str:

@@ -50,10 +50,29 @@ def test_generate_prints_json(capsys: pytest.CaptureFixture[str], expected: genl
     assert (status, err) == (0, "")
     assert set(answer) == {
         "prompt", "text", "new_tokens", "probabilities", "finished", "finish_reason", "token_ids", "logprobs",
-        "seed", "stop_sequence",
+        "seed", "stop_sequence", "top_logprobs",
     }  # fmt: skip
     assert (answer["text"], answer["seed"]) == (expected.text, 7)
     assert answer["probabilities"] == list(expected.probabilities)
+
+
+def test_generate_takes_penalties_and_tells_the_most_likely(capsys: pytest.CaptureFixture[str]) -> None:
+    penalties = {"repetition_penalty": 1.2, "presence_penalty": 0.5, "frequency_penalty": 0.25}
+    flags = [part for name, value in penalties.items() for part in (f"--{name.replace('_', '-')}", str(value))]
+    _, out, _ = outcome(capsys, *ARGS, *flags, "--top-logprobs", "2", "--json")
+    with genlib.Engine(threads=1) as engine:
+        state = engine.create_state(PROMPT)
+        options = {"max_tokens": 8, "temperature": 0.8, "seed": 7, "top_logprobs": 2, **penalties}
+        result = genlib.generate_token(state, **options)
+    answer = json.loads(out)
+    assert answer["token_ids"] == list(result.token_ids)
+    assert answer["top_logprobs"][3][1] == {
+        "token": result.top_logprobs[3][1].token,
+        "token_id": result.top_logprobs[3][1].token_id,
+        "logprob": result.top_logprobs[3][1].logprob,
+    }
+    status, _, err = outcome(capsys, *ARGS, "--top-logprobs", "2")
+    assert (status, "--json" in err) == (2, True)
 
 
 def test_generate_prints_probabilities(capsys: pytest.CaptureFixture[str], expected: genlib.TokenResult) -> None:
