@@ -23,6 +23,14 @@ BAD_TOKEN = [
     ("min_tokens", [-1, 17, True, None]),
     ("ignore_eos", [0, "no", None]),
     ("probability", ["raw", None]),
+    ("repetition_penalty", [0, -1, 0.009, 101, float("nan"), True, "1", None]),
+    ("presence_penalty", [-100.1, 101, float("inf"), "0", None, False]),
+    ("frequency_penalty", [-100.1, 101, float("nan"), None]),
+    ("logit_bias", [[], 5, "5", {"5": 1}, {-1: 1}, {4096: 1}, {5: 101}, {5: float("nan")}, {5: "1"}, {True: 1}]),
+    ("logit_bias", [dict.fromkeys(range(1025), 1.0), {1.0: 1}, {5: None}, {10**30: 1}]),
+    ("allowed_tokens", [[], 5, "56", [-1], [4096], [5, None], [True], [1.0], {5}]),
+    ("top_logprobs", [-1, 65, True, None, 1.0]),
+    ("token_mask", [5, print, object, genlib.TokenMask]),
 ]
 BAD_MULTI = [("n", [0, -2, True, 1.0, None]), ("keep_states", [1, None])]
 BAD_BEAM = [
@@ -72,6 +80,7 @@ def test_generate_token_refuses(state, name, value):
 @pytest.mark.parametrize(("name", "value"), cases(BAD_TOKEN + BAD_MULTI))
 def test_generate_multi_refuses(state, name, value):
     refused(genlib.generate_multi, state, name, value)
+    refused(aio.generate_multi, state, name, value)
 
 
 @pytest.mark.parametrize(("name", "value"), cases(BAD_BEAM))

@@ -73,9 +73,14 @@ def test_pieces_have_their_own(engine):
     whole = genlib.generate_token(engine.create_state(PROMPT), **options)
     pieces = list(genlib.generate_token(engine.create_state(PROMPT), stream=True, **options))
     assert tuple(piece.top_logprobs[0] for piece in pieces) == whole.top_logprobs
-    stream = genlib.generate_token(engine.create_state(PROMPT), stream=True, **options)
-    assert next(stream).top_logprobs == whole.top_logprobs[:1]
-    stream.close()
+    request = genlib.GenerateToken(
+        engine.create_state(PROMPT), max_tokens=8, sampling=genlib.Sampling(seed=2), top_logprobs=3
+    )
+    call = engine.submit(request, stream=True)
+    pieces = iter(call)
+    assert next(pieces).top_logprobs == whole.top_logprobs[:1]
+    pieces.close()
+    assert call.result().top_logprobs == whole.top_logprobs[:1]
 
 
 def test_http_answers_what_python_does(engine, client):
