@@ -47,7 +47,9 @@ def test_the_kernels_are_one_package():
 def test_the_session_in_the_readme_is_what_happens():
     """The embedded model's draws are the same on every x86-64 machine, so its words can be promised."""
     text = (ROOT / "README.md").read_text()
-    session = doctest.DocTestParser().get_doctest(text.split("```")[1], {}, "README", "README.md", 0)
+    blocks = re.findall(r"```python\n(>>>.*?)```", text, re.DOTALL)
+    session = doctest.DocTestParser().get_doctest("".join(blocks), {}, "README", "README.md", 0)
+    assert len(blocks) == 3
     assert len(session.examples) >= 8
     report = doctest.DocTestRunner().run(session, clear_globs=False)
     session.globs["engine"].close()
