@@ -100,3 +100,15 @@ def test_rows_whose_sample_misleads(inside: str) -> None:
     cases = [Case(top_k=k, seed=k) for k in ks]
     cases += [Case(0.7, top_p=p, top_k=k) for p in (0.02, 0.1, 0.5, 0.9, 0.99) for k in (0, 1500, 8000)]
     check(np.broadcast_to(row, (len(cases), V)), cases)
+
+
+def test_a_min_p_that_every_value_reaches() -> None:
+    """The least scale and a min_p far below any probability: even the lowest float is kept."""
+    row = np.array([[-3.4e38, 0, -1, -np.inf, -2]] * 3, np.float32)
+    params = params_of([Case(), Case(top_k=4), Case(top_p=0.999999)], 5)
+    params.scale[:] = 2.0**-64
+    params.min_p[:] = -1e38
+    expected = run("reference", row, params)
+    assert expected.num_kept.tolist() == [4, 4, 3]
+    for width in widths():
+        assert_same(run(width, row, params), expected, width)

@@ -93,6 +93,7 @@ struct Partial {
 };
 
 struct SampleArgs;  // csrc/cpu/sampling.h
+struct SampleTeam;
 
 struct Kernels {
   void (*linear_panels)(const LinearArgs&, int64_t first_panel, int64_t last_panel, int64_t first_row,
@@ -105,7 +106,8 @@ struct Kernels {
   // into += the sums of `chunk`, for those rows that reach it. Chunk 0 goes straight into `into`.
   void (*attend_merge)(const AttendArgs&, const RowBlock&, int chunk, Partial from, Partial into);
   void (*attend_finish)(const AttendArgs&, const RowBlock&, Partial);
-  void (*sample_rows)(const SampleArgs& args, int first_row, int last_row, void* scratch);
+  void (*sample_rows)(const SampleArgs& args, int first_row, int last_row, void* scratch,
+                      const SampleTeam* team);
   // Reads all of [first, last), 64-byte lines, and gives something that depends on it: the bandwidth's floor.
   float (*read_all)(const float* first, const float* last);
 };

@@ -28,11 +28,14 @@ class Parts {
 Parts lay_out(void* at, int vocabulary, SampleScratch* scratch) {
   const auto values = static_cast<size_t>(vocabulary), tiles = (values + kSampleTile - 1) / kSampleTile;
   Parts parts(at);
+  parts.take(scratch->block, (tiles + kBlockTiles - 1) / kBlockTiles);
   parts.take(scratch->tile_upper, tiles);
   parts.take(scratch->tile_kept, tiles);
   parts.take(scratch->model_peak, tiles);
   parts.take(scratch->tile_peak, tiles);
   parts.take(scratch->tile_start, tiles + 1);
+  parts.take(scratch->tile_over, tiles);
+  parts.take(scratch->tile_ties, tiles);
   // Sixteen more than V: a vector of chosen values is written whole.
   parts.take(scratch->listed, values + 16);
   parts.take(scratch->work, values + 16);

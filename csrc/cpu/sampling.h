@@ -55,6 +55,14 @@ inline constexpr int kMaxVocabulary = 1 << 20;
 // Tokens whose masses are summed together. Results do not depend on it: sums are exact.
 inline constexpr int kSampleTile = 512;
 
+// Tiles that one thread takes together, where several work on one row.
+inline constexpr int kBlockTiles = 8;
+inline constexpr int kSampleBlock = kBlockTiles * kSampleTile;
+
+// A pass is handed over from so many values on whose masses it works out: 5 us of work, and handing over
+// takes 1.5.
+inline constexpr int kShareable = 40960;
+
 inline constexpr int kMaxTopN = 64;
 
 // Everything that the contract asks of the parameters of rows 0 to rows - 1, so that none, whatever the
@@ -62,13 +70,31 @@ inline constexpr int kMaxTopN = 64;
 // ArgumentError, which names the field, its row, the rule and the value; nothing has been written then.
 void check_sample_rows(const SampleArgs& args, int64_t rows);
 
-// What one thread works in, one row after another. Each array begins at a cache line.
+// Threads that work on one row together: each(self, n, body, argument) calls body(argument, first, last) for
+// parts that cover 0 to n, on any of them, and returns when all are done.
+struct SampleTeam {
+  void* self;
+  void (*each)(void* self, int n, void (*body)(void* argument, int first, int last), void* argument);
+};
+
+// What a pass over a block found.
+struct SampleBlock {
+  uint64_t listed_mass;
+  float peak;
+  int num_finite, upper_count;
+  int listed_first, listed_count;  // its share of `listed`
+};
+
+// What a row is worked out in. Each array begins at a cache line.
 struct SampleScratch {
+  SampleBlock* block;    // [blocks]
   uint64_t* tile_upper;  // [tiles] mass at or above a split's upper value
   uint64_t* tile_kept;   // [tiles] mass of what may be drawn
   float* model_peak;     // [tiles] the largest logit
   float* tile_peak;      // [tiles] the largest of the values drawn from
   int* tile_start;       // [tiles + 1] of the tile's share of `listed`
+  int* tile_over;        // [tiles] how many of that share are above a boundary
+  int* tile_ties;        // [tiles] and how many equal it
   float* listed;         // [V] values that a split lists, in the order of ids
   float* work;           // [V]
   float* widened;        // [V] logits of 16 bits as float32

@@ -35,55 +35,76 @@ static int nth_tie(const Row& row, int tile, float value, int n) {
     if (row.values[i] == value && --n == 0) return i;
 }
 
+// What each tile has of the list above a boundary: its mass beside the upper part's, its number, and the
+// ties.
+static void weigh_tiles(const Row& row, float boundary) {
+  each_block(row, row.split.listed_count, [&](int first_block, int last_block) {
+    for (int t = first_block * kBlockTiles; t < block_end(row, last_block - 1); ++t) {
+      u64x16 mass = {};
+      int over = 0, ties = 0, i = row.room.tile_start[t];
+      const int end = row.room.tile_start[t + 1];
+      for (; i < end; i += kLanes) {
+        const f32x16 x = load_values(row.room.listed + i, end - i);
+        const Choice chosen = above(x, boundary);
+        mass = add_chosen(mass, chosen, masses_to_choose(powers(x, row.against)));
+        over += __builtin_popcount(bits_of(chosen));
+        ties += __builtin_popcount(bits_of(without(at_least(x, boundary), chosen)));
+      }
+      row.room.tile_kept[t] = row.room.tile_upper[t] + sum(mass);
+      row.room.tile_over[t] = over;
+      row.room.tile_ties[t] = ties;
+    }
+  });
+}
+
 // Sums what a boundary in the list keeps.
 static Kept keep(const Row& row, const Boundary& boundary) {
   Kept kept = {boundary.value, kAllTies, row.split.upper_count, 0};
   const uint64_t tie_mass = sampling::mass((boundary.value - row.against.peak) * row.against.scale);
   int ties_left = boundary.ties;
+  weigh_tiles(row, boundary.value);
   for (int t = 0; t < row.num_tiles; ++t) {
-    u64x16 over_mass = {};
-    int over = 0, ties = 0, i = row.room.tile_start[t];
-    const int end = row.room.tile_start[t + 1];
-    for (; i < end; i += kLanes) {
-      const f32x16 x = load_values(row.room.listed + i, end - i);
-      const Choice chosen = above(x, boundary.value);
-      over_mass = add_chosen(over_mass, chosen, masses_to_choose(powers(x, row.against)));
-      over += __builtin_popcount(bits_of(chosen));
-      ties += __builtin_popcount(bits_of(without(at_least(x, boundary.value), chosen)));
-    }
-    const int taken = ties < ties_left ? ties : ties_left;
+    const int ties = row.room.tile_ties[t], taken = ties < ties_left ? ties : ties_left;
     if (taken > 0 && taken == ties_left) kept.last_tie = nth_tie(row, t, boundary.value, taken);
     ties_left -= taken;
-    row.room.tile_kept[t] = row.room.tile_upper[t] + sum(over_mass) + static_cast<uint64_t>(taken) * tie_mass;
+    row.room.tile_kept[t] += static_cast<uint64_t>(taken) * tie_mass;
     kept.mass += row.room.tile_kept[t];
-    kept.count += over + taken;
+    kept.count += row.room.tile_over[t] + taken;
   }
   return kept;
 }
 
-// Top-k, top-p and min-p. `total` is the mass of the row, which tile_kept then holds, or 0 if it is not
-// known.
-static Kept truncate(Row* row, int top_k, uint32_t top_p, float min_p, uint64_t total) {
+// Top-k, top-p and min-p of a row: 0, 0 and kLowest where they leave everything.
+struct Cuts {
+  uint64_t top_k;
+  uint32_t top_p;
+  float floor;
+
+  // Whether the mass of the whole row is asked for.
+  bool need_total() const { return top_k == 0 && (top_p != 0 || floor == kLowest); }
+};
+
+static Cuts cuts_of(const SampleArgs& args, int r, const Row& row) {
+  const bool cuts_values = args.min_p[r] > -__builtin_inff();
+  return {args.top_k[r] < row.num_finite ? static_cast<uint64_t>(args.top_k[r]) : 0, args.top_p[r],
+          cuts_values ? sampling::min_p_floor(args.min_p[r], row.against.peak, row.against.scale) : kLowest};
+}
+
+// `total` is the mass of the row, whose tiles' are in tile_kept, if the cuts need it.
+static Kept truncate(Row* row, const Cuts& cuts, uint64_t total) {
   Boundary boundary = {kLowest, kAllTies};
-  const bool by_count = top_k > 0 && top_k < row->num_finite;
-  const bool by_value = min_p > -__builtin_inff();
-  if (total == 0 && !by_count && (top_p != 0 || !by_value)) total = sum_tiles(*row);
   Kept kept = {kLowest, kAllTies, row->num_finite, total};
-  if (by_count) {
-    boundary = find_boundary<Measure::kCount>(row, static_cast<uint64_t>(top_k),
-                                              static_cast<uint64_t>(row->num_finite));
+  if (cuts.top_k != 0) {
+    boundary = find_boundary<Measure::kCount>(row, cuts.top_k, static_cast<uint64_t>(row->num_finite));
     kept = keep(*row, boundary);
   }
-  if (top_p != 0) {
-    boundary = find_boundary<Measure::kMass>(row, sampling::top_p_target(top_p, kept.mass), total);
+  if (cuts.top_p != 0) {
+    boundary = find_boundary<Measure::kMass>(row, sampling::top_p_target(cuts.top_p, kept.mass), total);
     kept = keep(*row, boundary);
   }
-  if (by_value) {
-    const float floor = sampling::min_p_floor(min_p, row->against.peak, row->against.scale);
-    if (floor > boundary.value) {
-      if (!row->is_split || floor > row->split.high) split_row(row, floor, floor);
-      kept = keep(*row, {floor, kAllTies});
-    }
+  if (cuts.floor > boundary.value) {
+    if (!row->is_split || cuts.floor > row->split.high) split_row(row, cuts.floor, cuts.floor);
+    kept = keep(*row, {cuts.floor, kAllTies});
   }
   return kept;
 }
@@ -117,8 +138,8 @@ static void sample_greedy(const SampleArgs& args, int r, const Row& row) {
   args.num_kept[r] = 1;
 }
 
-static void sample_drawn(const SampleArgs& args, int r, Row* row, uint64_t total) {
-  const Kept kept = truncate(row, args.top_k[r], args.top_p[r], args.min_p[r], total);
+static void sample_drawn(const SampleArgs& args, int r, Row* row, const Cuts& cuts, uint64_t total) {
+  const Kept kept = truncate(row, cuts, total);
   int token = args.forced[r];
   if (token < 0)
     token =
@@ -139,31 +160,35 @@ static void report_model(const SampleArgs& args, int r, const Row& model, uint64
   args.logprob[r] = sampling::logprob(value, model.against.peak, log_of_total);
 }
 
-static void sample_row(const SampleArgs& args, int r, const SampleScratch& room) {
-  Row model = read_logits(args, r, room);
+static void sample_row(const SampleArgs& args, int r, const SampleScratch& room, const SampleTeam* team) {
+  Row model = read_logits(args, r, room, team);
   Row row = process(args, r, model);
   if (model.against.peak == __builtin_inff() || row.against.peak == __builtin_inff())
     return sampling::write_failure(args, r, sampling::kInfinite);
   if (row.against.peak == -__builtin_inff())
     return sampling::write_failure(args, r, sampling::kNothingFinite);
-  const uint64_t total = sum_tiles(model);
-  if (args.scale[r] == 0) {
+  const bool is_greedy = args.scale[r] == 0;
+  const Cuts cuts = is_greedy ? Cuts{} : cuts_of(args, r, row);
+  const bool is_model = row.values == model.values && row.against.scale == model.against.scale;
+  const bool needs_sum = !is_greedy && !is_model && cuts.need_total();
+  const Totals totals = sum_tiles(model, needs_sum ? &row : nullptr);
+  if (is_greedy) {
     sample_greedy(args, r, row);
   } else {
-    const bool is_model = row.values == model.values && row.against.scale == model.against.scale;
-    sample_drawn(args, r, &row, is_model ? total : 0);
+    sample_drawn(args, r, &row, cuts, totals.row);
   }
-  const double log_of_total = sampling::log_total(total);
-  report_model(args, r, model, total, log_of_total);
-  if (args.top_n[r] > 0) report_top(args, r, &model, total, log_of_total);
+  const double log_of_total = sampling::log_total(totals.model);
+  report_model(args, r, model, totals.model, log_of_total);
+  if (args.top_n[r] > 0) report_top(args, r, &model, totals.model, log_of_total);
   args.status[r] = sampling::kDrawn;
 }
 
 // Rows first_row to last_row, which check_sample_rows has passed. scratch: sample_scratch_bytes(V), 64-byte
-// aligned.
-inline void sample_rows(const SampleArgs& args, int first_row, int last_row, void* scratch) {
+// aligned. team: works on each row together, if it is not null.
+inline void sample_rows(const SampleArgs& args, int first_row, int last_row, void* scratch,
+                        const SampleTeam* team) {
   const SampleScratch room = sample_scratch(scratch, args.vocabulary);
-  for (int r = first_row; r < last_row; ++r) sample_row(args, r, room);
+  for (int r = first_row; r < last_row; ++r) sample_row(args, r, room, team);
 }
 
 }  // namespace genlib::GENLIB_WIDTH

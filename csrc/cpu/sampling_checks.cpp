@@ -10,8 +10,9 @@ namespace genlib {
 namespace {
 
 void check_draw(const SampleArgs& args, int64_t row) {
-  GENLIB_CHECK(args.scale[row] >= 0 && args.scale[row] <= 0x1p64f, "`scale[", row,
-               "]` must be from 0 to 2^64, got ", args.scale[row]);
+  const float scale = args.scale[row];
+  GENLIB_CHECK(scale == 0 || (scale >= 0x1p-64f && scale <= 0x1p64f), "`scale[", row,
+               "]` must be 0 or from 2^-64 to 2^64, got ", scale);
   GENLIB_CHECK(args.top_k[row] >= 0, "`top_k[", row, "]` must be at least 0, got ", args.top_k[row]);
   GENLIB_CHECK(args.min_p[row] <= 0, "`min_p[", row, "]` must be at most 0, got ", args.min_p[row]);
   GENLIB_CHECK(args.mask[row] >= -1 && args.mask[row] < args.num_masks, "`mask[", row,

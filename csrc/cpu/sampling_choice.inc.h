@@ -91,6 +91,13 @@ GENLIB_INLINE int compress(float* to, const Choice& a, const f32x16& x) {
 
 #endif
 
+GENLIB_INLINE uint32_t sum(const u32x16& a) {
+  uint32_t x[kLanes], total = 0;
+  store(x, a);
+  for (const uint32_t each : x) total += each;
+  return total;
+}
+
 // The first n of sixteen values, -inf behind: what has no mass and is above nothing.
 GENLIB_INLINE f32x16 load_values(const float* from, int n) {
   const f32x16 none = fill(-__builtin_inff());

@@ -103,9 +103,7 @@ static void try_probe(const Sample& sample, float probe, float rest, float all, 
     squares = squares + below * below;
     counts = counts + only(over, fill(1u));
   }
-  uint32_t count[kLanes], over = 0;
-  store(count, counts);
-  for (const uint32_t n : count) over += n;
+  const uint32_t over = sum(counts);
   const float below = sum(tail), variance = sum(squares);
   // Of tokens, what is above is as uncertain as what is below, and may be the smaller.
   const float doubt = 4 * __builtin_sqrtf(all > 0 && all - below < variance ? all - below + 1 : variance);

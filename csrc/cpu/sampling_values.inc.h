@@ -16,8 +16,8 @@ GENLIB_INLINE f32x16 widen_bfloat16(const uint16_t* from) {
   return bit_cast<float>(bits << fill<uint32_t>(16));
 }
 
-template <typename Widen>
-GENLIB_INLINE void widen_values(const uint16_t* from, int n, float* to, Widen widen) {
+template <f32x16 (*widen)(const uint16_t*)>
+GENLIB_INLINE void widen_values(const uint16_t* from, int n, float* to) {
   int i = 0;
   for (; i + kLanes <= n; i += kLanes) store(to + i, widen(from + i));
   if (i == n) return;
@@ -48,7 +48,7 @@ static void copy_values(const float* from, int n, float* to) {
   for (int i = 0; i < n; i += kLanes) store_first(to + i, max(load_values(from + i, n - i), none), n - i);
 }
 
-// The row's first edit, of those not before `from`, of a token that is not before `id`.
+// The row's first edit of a token that is not before `id`.
 static int64_t first_edit(const SampleArgs& args, int r, int id) {
   int64_t low = args.edit_start[r], high = low + args.edit_count[r];
   while (low < high) {
@@ -82,45 +82,56 @@ GENLIB_INLINE float peak_of(const float* values, int n, u32x16* finite) {
 }
 
 // The largest value, of each tile and of all, −inf if there is none; and how many are finite. prepare(first,
-// n) makes the values that lie there, before they are looked at.
+// n) makes a block's values before they are looked at. work: as each_block has it.
 template <typename Prepare>
-GENLIB_INLINE void find_peaks(Row* row, Prepare prepare) {
-  u32x16 finite = {};
-  float peak = -__builtin_inff();
-  for (int t = 0; t < row->num_tiles; ++t) {
-    const int first = t * kSampleTile, n = tile_end(*row, t) - first;
-    prepare(first, n);
-    row->tile_peak[t] = peak_of(row->values + first, n, &finite);
-    peak = row->tile_peak[t] > peak ? row->tile_peak[t] : peak;
-  }
-  uint32_t counts[kLanes];
-  store(counts, finite);
+GENLIB_INLINE void find_peaks(Row* row, int work, Prepare prepare) {
+  each_block(*row, work, [&](int first_block, int last_block) {
+    for (int b = first_block; b < last_block; ++b) {
+      u32x16 finite = {};
+      float peak = -__builtin_inff();
+      const int first = b * kSampleBlock, last = tile_end(*row, block_end(*row, b) - 1);
+      prepare(first, last - first);
+      for (int t = b * kBlockTiles; t < block_end(*row, b); ++t) {
+        row->tile_peak[t] =
+            peak_of(row->values + t * kSampleTile, tile_end(*row, t) - t * kSampleTile, &finite);
+        peak = row->tile_peak[t] > peak ? row->tile_peak[t] : peak;
+      }
+      row->room.block[b].peak = peak;
+      row->room.block[b].num_finite = static_cast<int>(sum(finite));
+    }
+  });
+  row->against.peak = -__builtin_inff();
   row->num_finite = 0;
-  for (const uint32_t n : counts) row->num_finite += static_cast<int>(n);
-  row->against.peak = peak;
+  for (int b = 0; b < num_blocks(*row); ++b) {
+    const SampleBlock& block = row->room.block[b];
+    row->against.peak = block.peak > row->against.peak ? block.peak : row->against.peak;
+    row->num_finite += block.num_finite;
+  }
 }
 
 // The row as the model gave it.
-static Row read_logits(const SampleArgs& args, int r, const SampleScratch& room) {
-  Row row = new_row(args.vocabulary, room);
+static Row read_logits(const SampleArgs& args, int r, const SampleScratch& room, const SampleTeam* team) {
+  Row row = {};
+  row.vocabulary = args.vocabulary;
+  row.num_tiles = (args.vocabulary + kSampleTile - 1) / kSampleTile;
+  row.room = room;
+  row.team = team;
   row.tile_peak = room.model_peak;
   row.against.scale = sampling::kModelScale;
   if (args.logit_type == LogitType::kFloat32) {
     row.values = static_cast<const float*>(args.logits) + r * args.logits_stride;
-    find_peaks(&row, [](int, int) {});
+    find_peaks(&row, row.vocabulary / 2, [](int, int) {});
     return row;
   }
   const uint16_t* logits = static_cast<const uint16_t*>(args.logits) + r * args.logits_stride;
   row.values = room.widened;
   if (args.logit_type == LogitType::kBfloat16) {
-    find_peaks(&row, [&](int first, int n) {
-      widen_values(logits + first, n, room.widened + first,
-                   [](const uint16_t* x) { return widen_bfloat16(x); });
+    find_peaks(&row, row.vocabulary, [=](int first, int n) {
+      widen_values<widen_bfloat16>(logits + first, n, room.widened + first);
     });
   } else {
-    find_peaks(&row, [&](int first, int n) {
-      widen_values(logits + first, n, room.widened + first,
-                   [](const uint16_t* x) { return widen_float16(x); });
+    find_peaks(&row, row.vocabulary, [=](int first, int n) {
+      widen_values<widen_float16>(logits + first, n, room.widened + first);
     });
   }
   return row;
@@ -129,26 +140,24 @@ static Row read_logits(const SampleArgs& args, int r, const SampleScratch& room)
 // The row drawn from: the model's, masked and edited.
 static Row process(const SampleArgs& args, int r, const Row& model) {
   Row row = model;
-  if (args.mask[r] >= 0 || args.edit_count[r] > 0) {
-    const uint32_t* allowed = args.mask[r] < 0 ? nullptr : args.masks + args.mask[r] * args.masks_stride;
-    float* to = row.room.processed;
-    int64_t edit = first_edit(args, r, 0);
-    const int64_t last_edit = args.edit_start[r] + args.edit_count[r];
-    row.values = to;
-    row.tile_peak = row.room.tile_peak;
-    find_peaks(&row, [&](int first, int n) {
-      if (allowed != nullptr) {
-        mask_values(model.values + first, allowed + first / 32, n, to + first);
-      } else {
-        copy_values(model.values + first, n, to + first);
-      }
-      for (; edit < last_edit && args.edit_token[edit] < first + n; ++edit) {
-        float& value = to[args.edit_token[edit]];
-        value = sampling::edited(args, r, edit, value);
-      }
-    });
-  }
   row.against.scale = args.scale[r];
+  if (args.mask[r] < 0 && args.edit_count[r] == 0) return row;
+  const uint32_t* allowed = args.mask[r] < 0 ? nullptr : args.masks + args.mask[r] * args.masks_stride;
+  const int64_t last_edit = args.edit_start[r] + args.edit_count[r];
+  float* to = row.room.processed;
+  row.values = to;
+  row.tile_peak = row.room.tile_peak;
+  find_peaks(&row, row.vocabulary, [&](int first, int n) {
+    if (allowed != nullptr) {
+      mask_values(model.values + first, allowed + first / 32, n, to + first);
+    } else {
+      copy_values(model.values + first, n, to + first);
+    }
+    for (int64_t i = first_edit(args, r, first); i < last_edit && args.edit_token[i] < first + n; ++i) {
+      float& value = to[args.edit_token[i]];
+      value = sampling::edited(args, r, i, value);
+    }
+  });
   return row;
 }
 

@@ -1,0 +1,76 @@
+"""153,600 random rows with every parameter in play: each vector width equals the reference bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from helpers_sampling import MIN_PS, PENALTIES, TEMPERATURES, TOP_PS, assert_same, narrowed, run, widths
+
+from genlib.ops import rows
+from genlib.ops.base import RowParams
+
+ROWS = 2560
+VOCABULARIES = (2, 3, 5, 8, 13, 16, 17, 24, 31, 32, 33, 47, 64, 65, 90, 128, 129, 200, 257, 520)
+MOST_EDITS = 5
+
+
+def random_logits(rng: np.random.Generator, V: int) -> Any:
+    """[ROWS, V] float32: spreads from flat to very wide, ties, and values that are none."""
+    x = rng.standard_normal((ROWS, V)) * rng.choice([1e-40, 1e-3, 0.3, 1, 3, 40], (ROWS, 1))
+    x = np.where(rng.random((ROWS, 1)) < 0.2, np.round(x * 2) / 2, x)
+    peaked = rng.random(ROWS) < 0.1
+    x[peaked, rng.integers(V, size=ROWS)[peaked]] += 50
+    odd = rng.choice([np.nan, -np.inf, np.inf, 3.4e38, -3.4e38, -0.0], (ROWS, V), p=[0.4, 0.4, 0.001, 0.009, 0.09, 0.1])
+    return np.where(rng.random((ROWS, V)) < rng.choice([0, 0, 0.05, 0.6], (ROWS, 1)), odd, x).astype(np.float32)
+
+
+def random_edits(rng: np.random.Generator, V: int) -> dict[str, Any]:
+    """Up to MOST_EDITS of each row's tokens, one row's entries behind another's."""
+    count = rng.integers(0, min(V, MOST_EDITS) + 1, ROWS) * (rng.random(ROWS) < 0.5)
+    tokens = np.argsort(rng.random((ROWS, V)), axis=1)
+    token = np.concatenate([np.sort(row[:n]) for row, n in zip(tokens, count.tolist(), strict=True)])
+    return {
+        "edit_start": (np.cumsum(count) - count).astype(np.int64),
+        "edit_count": count.astype(np.int32),
+        "edit_token": token.astype(np.int32),
+        "edit_bias": rng.choice([0, 0.5, -3, 100, -1e30, 3e38], len(token)).astype(np.float32),
+        "edit_seen": rng.choice([-1, 0, 1, 2, 40, 2**31 - 1], len(token)).astype(np.int32),
+    }
+
+
+def random_params(rng: np.random.Generator, V: int) -> RowParams:
+    def some(values: Any, dtype: Any) -> Any:
+        return rng.choice(np.array(values, dtype), ROWS)
+
+    masks = np.packbits(rng.random((16, -(-V // 32), 32)) < rng.choice([0.05, 0.5, 0.95], (16, 1, 1)), axis=2)
+    ranks = [0, 0, 0, 1, 2, 5, max(1, V // 3), max(1, V - 1), V, V + 7]
+    return RowParams(
+        scale=some([rows.row_scale(t) for t in (*TEMPERATURES, *rng.uniform(0.05, 3, 5))], np.float32),
+        top_k=some(ranks, np.int32),
+        top_p=some([rows.row_top_p(p) for p in (*TOP_PS, 1.0, 1.0, *rng.uniform(0.01, 1, 5))], np.uint32),
+        min_p=some([rows.row_min_p(p) for p in (*MIN_PS, 0.0, 0.0, *rng.uniform(0, 1, 3))], np.float32),
+        seed=rng.integers(2**64, size=ROWS, dtype=np.uint64),
+        stream=rng.integers(2**64, size=ROWS, dtype=np.uint64),
+        position=rng.integers(2**63, size=ROWS),
+        mask=np.where(rng.random(ROWS) < 0.2, rng.integers(0, 16, ROWS), -1).astype(np.int32),
+        forced=np.where(rng.random(ROWS) < 0.1, rng.integers(0, V, ROWS), -1).astype(np.int32),
+        top_n=some([0] * 12 + [1, 3, 64], np.int32),
+        repetition=some([1.0, 1.0, 1.1, 0.5, 2.0**-64, 2.0**64], np.float32),
+        presence=some(PENALTIES, np.float32),
+        frequency=some(PENALTIES, np.float32),
+        masks=masks.view(np.uint32)[..., 0],
+        **random_edits(rng, V),
+    )
+
+
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "float16"])
+@pytest.mark.parametrize("V", VOCABULARIES)
+def test_widths_equal_the_reference_on_random_rows(V: int, dtype: str) -> None:
+    rng = np.random.default_rng([V, len(dtype)])
+    logits, params = narrowed(random_logits(rng, V), dtype), random_params(rng, V)
+    expected = run("reference", logits, params)
+    assert np.count_nonzero(expected.status == 0) > ROWS / 2
+    for width in widths():
+        assert_same(run(width, logits, params), expected, width)
