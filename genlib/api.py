@@ -73,28 +73,13 @@ def generate_token(
     TokenMaskError, EngineClosed; the state is as it was then.
     """
     sampling = Sampling(
-        temperature,
-        top_p,
-        top_k,
-        min_p,
-        seed,
-        repetition_penalty,
-        presence_penalty,
-        frequency_penalty,
-        logit_bias,
-        allowed_tokens,
-    )
+        temperature, top_p, top_k, min_p, seed,
+        repetition_penalty, presence_penalty, frequency_penalty, logit_bias, allowed_tokens,
+    )  # fmt: skip
     request = GenerateToken(
-        state,
-        max_tokens,
-        min_tokens,
-        sampling,
-        _stops(stop_sequences),
-        ignore_eos,
-        probability,
-        top_logprobs,
-        token_mask,
-    )
+        state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos,
+        probability, top_logprobs, token_mask,
+    )  # fmt: skip
     call: Call[TokenResult] = state.engine.submit(request, stream=stream)
     return iter(call) if stream else call.result()
 
@@ -125,30 +110,13 @@ def generate_multi(
     """Draws n continuations of a state, which is left as it was. The first is what generate_token with the
     same seed gives, and the i-th does not depend on n. Raises as generate_token does, but for StateBusy."""
     sampling = Sampling(
-        temperature,
-        top_p,
-        top_k,
-        min_p,
-        seed,
-        repetition_penalty,
-        presence_penalty,
-        frequency_penalty,
-        logit_bias,
-        allowed_tokens,
-    )
+        temperature, top_p, top_k, min_p, seed,
+        repetition_penalty, presence_penalty, frequency_penalty, logit_bias, allowed_tokens,
+    )  # fmt: skip
     request = GenerateMulti(
-        state,
-        max_tokens,
-        min_tokens,
-        sampling,
-        _stops(stop_sequences),
-        ignore_eos,
-        probability,
-        top_logprobs,
-        token_mask,
-        n,
-        keep_states,
-    )
+        state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos,
+        probability, top_logprobs, token_mask, n, keep_states,
+    )  # fmt: skip
     return state.engine.submit(request).result()
 
 

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import inspect
+import dataclasses
 import math
-from typing import get_type_hints
 
 import pytest
 
 import genlib
-from genlib import aio, api
+from genlib import aio
 
 NAN = float("nan")
 BAD_TOKEN = [
@@ -161,15 +160,9 @@ def test_results_hang_together(engine):
     assert 0 <= result.seed < 2**53
     assert state.text == "Once upon a time" + result.text
     again = engine.create_state("Once upon a time")
-    assert genlib.generate_token(again, max_tokens=30, temperature=0.7, seed=result.seed) == dataclass_with(
+    assert genlib.generate_token(again, max_tokens=30, temperature=0.7, seed=result.seed) == dataclasses.replace(
         result, state_id=again.id
     )
-
-
-def dataclass_with(result, **changes):
-    import dataclasses
-
-    return dataclasses.replace(result, **changes)
 
 
 def test_sampling_probabilities_are_those_drawn_from(state):
@@ -215,17 +208,3 @@ def test_a_prompt_as_long_as_the_context(engine):
         genlib.generate_token(state, max_tokens=1)
     state.truncate(1023)
     assert len(genlib.generate_token(state, max_tokens=1, ignore_eos=True).token_ids) == 1
-
-
-def test_twins_take_the_same_parameters():
-    """The async options name just what the functions take, with the same types."""
-    pairs = [
-        (genlib.generate_token, api.TokenOptions, {"stream"}),
-        (genlib.generate_multi, aio.MultiOptions, set()),
-        (genlib.beam_search, aio.BeamOptions, set()),
-    ]
-    for function, options, extra in pairs:
-        parameters = set(inspect.signature(function).parameters) - {"state"} - extra
-        assert parameters == set(get_type_hints(options))
-        hints = get_type_hints(function)
-        assert all(hints[name] == hint for name, hint in get_type_hints(options).items())
