@@ -2,6 +2,7 @@
 #include <pybind11/pybind11.h>
 
 #include "cpu/arrays.h"
+#include "cpu/beam_arrays.h"
 #include "cpu/operations.h"
 #include "cpu/sampling_arrays.h"
 
@@ -110,6 +111,11 @@ class BoundProgram {
     for (const char* name : kSampleDrawn) keep(out.attr(name));
   }
 
+  void beam_step(const py::object& logits, const py::object& searches) {
+    const BeamArgs args = beam_args(logits, searches, [&](const py::object& array) { keep(array); });
+    add(genlib::beam_step(program_.runtime(), args), logits);
+  }
+
   void run() {
     const py::gil_scoped_release release;
     program_.run();
@@ -152,6 +158,7 @@ void bind_program(py::module_& m) {
       .def("rope_write", &BoundProgram::rope_write)
       .def("attend", &BoundProgram::attend)
       .def("sample", &BoundProgram::sample)
+      .def("beam_step", &BoundProgram::beam_step)
       .def("run", &BoundProgram::run)
       .def("__len__", [](BoundProgram& p) { return p.program().size(); });
 }

@@ -92,8 +92,13 @@ struct Partial {
   float* data;
 };
 
-struct SampleArgs;  // csrc/cpu/sampling.h
+// csrc/cpu/sampling.h, csrc/cpu/beam.h
+struct LogitArgs;
+struct SampleArgs;
 struct SampleTeam;
+struct BeamRow;
+struct BeamCandidate;
+struct BeamFound;
 
 struct Kernels {
   void (*linear_panels)(const LinearArgs&, int64_t first_panel, int64_t last_panel, int64_t first_row,
@@ -108,6 +113,7 @@ struct Kernels {
   void (*attend_finish)(const AttendArgs&, const RowBlock&, Partial);
   void (*sample_rows)(const SampleArgs& args, int first_row, int last_row, void* scratch,
                       const SampleTeam* team);
+  BeamFound (*beam_row)(const LogitArgs& args, const BeamRow& beam, BeamCandidate* to, void* scratch);
   // Reads all of [first, last), 64-byte lines, and gives something that depends on it: the bandwidth's floor.
   float (*read_all)(const float* first, const float* last);
 };

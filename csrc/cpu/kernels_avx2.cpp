@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 #include "cpu/attention.inc.h"
+#include "cpu/beam.inc.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"
 #include "cpu/norm_rope.inc.h"
@@ -20,6 +21,7 @@ const Kernels& kernels_avx2() {
       .attend_merge = avx2::attend_merge,
       .attend_finish = avx2::attend_finish,
       .sample_rows = avx2::sample_rows,
+      .beam_row = avx2::beam_row,
       .read_all = avx2::read_all,
   };
   return table;

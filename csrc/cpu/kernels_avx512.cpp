@@ -3,6 +3,7 @@
 
 #if defined(__x86_64__)
 #include "cpu/attention.inc.h"
+#include "cpu/beam.inc.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"
 #include "cpu/norm_rope.inc.h"
@@ -20,6 +21,7 @@ const Kernels& kernels_avx512() {
       .attend_merge = avx512::attend_merge,
       .attend_finish = avx512::attend_finish,
       .sample_rows = avx512::sample_rows,
+      .beam_row = avx512::beam_row,
       .read_all = avx512::read_all,
   };
   return table;

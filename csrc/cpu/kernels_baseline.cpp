@@ -1,5 +1,6 @@
 #define GENLIB_WIDTH baseline
 #include "cpu/attention.inc.h"
+#include "cpu/beam.inc.h"
 #include "cpu/kernels.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"
@@ -18,6 +19,7 @@ const Kernels& kernels_baseline() {
       .attend_merge = baseline::attend_merge,
       .attend_finish = baseline::attend_finish,
       .sample_rows = baseline::sample_rows,
+      .beam_row = baseline::beam_row,
       .read_all = baseline::read_all,
   };
   return table;

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <memory>
 
+#include "cpu/beam.h"
 #include "cpu/kv_pages.h"
 #include "cpu/program.h"
 #include "cpu/sampling.h"
@@ -49,6 +50,7 @@ Operation attend(Runtime& runtime, const float* q, std::shared_ptr<KvPages> kv, 
 
 // The first `rows` rows of the logits are drawn from.
 Operation sample(Runtime& runtime, const SampleArgs& args, Count rows);
+Operation beam_step(Runtime& runtime, const BeamArgs& args);
 
 // Bytes per second that the whole team reads from a buffer of this size, the best of `rounds`.
 double read_bandwidth(Runtime& runtime, size_t bytes, int rounds);

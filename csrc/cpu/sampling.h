@@ -9,14 +9,16 @@ namespace genlib {
 
 enum class LogitType : int32_t { kFloat32, kBfloat16, kFloat16 };
 
-// Pointers into the caller's buffers, read and written when the step runs; nobody may change them while it
-// does. Fields as in RowParams and Drawn.
-struct SampleArgs {
+struct LogitArgs {
   const void* logits;  // [R, V], rows logits_stride elements apart
   int64_t logits_stride;
   LogitType logit_type;
   int32_t vocabulary;  // V: 1 to kMaxVocabulary
+};
 
+// Pointers into the caller's buffers, read and written when the step runs; nobody may change them while it
+// does. Fields as in RowParams and Drawn.
+struct SampleArgs : LogitArgs {
   const float* scale;
   const int32_t* top_k;
   const uint32_t* top_p;

@@ -22,7 +22,7 @@ inline constexpr const char* kSampleDrawn[] = {
     "status", "top_token",   "top_probability", "top_logprob"};
 
 // Rows may be any number of elements apart; the elements of a row are neighbours.
-inline void take_logits(pybind11::handle logits, SampleArgs* args) {
+inline void take_logits(pybind11::handle logits, LogitArgs* args) {
   namespace py = pybind11;
   const auto expected = [&] {
     return concat("`logits` must be [R, V] of float32, float16 or uint16 (bfloat16), V from 1 to ",

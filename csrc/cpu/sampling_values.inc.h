@@ -110,7 +110,7 @@ GENLIB_INLINE void find_peaks(Row* row, int work, Prepare prepare) {
 }
 
 // The row as the model gave it.
-static Row read_logits(const SampleArgs& args, int r, const SampleScratch& room, const SampleTeam* team) {
+static Row read_logits(const LogitArgs& args, int r, const SampleScratch& room, const SampleTeam* team) {
   Row row = {};
   row.vocabulary = args.vocabulary;
   row.num_tiles = (args.vocabulary + kSampleTile - 1) / kSampleTile;

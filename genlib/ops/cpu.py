@@ -17,6 +17,7 @@ import numpy.typing as npt
 from .. import _native
 from ..errors import BackendError
 from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams, Tensor
+from .searches import Searches
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
@@ -136,6 +137,9 @@ class CpuOps:
 
     def sample(self, logits: npt.NDArray[Any], params: RowParams, plan: Plan, out: Drawn) -> None:
         self._do(lambda program: program.sample(logits, params, plan, out))
+
+    def beam_step(self, logits: Float32, searches: Searches) -> None:
+        self._do(lambda program: program.beam_step(logits, searches))
 
     def buckets(self, limit: int) -> tuple[int, ...]:
         """One: a recorded step reads its counts as it runs, and costs by them alone."""

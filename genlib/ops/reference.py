@@ -13,8 +13,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from . import reference_sampling
+from . import reference_beam, reference_sampling
 from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams, Tensor
+from .searches import Searches
 
 W = 16  # positions per page
 
@@ -198,6 +199,9 @@ class ReferenceOps:
 
     def sample(self, logits: Float32, params: RowParams, plan: Plan, out: Drawn) -> None:
         self._do(lambda: reference_sampling.sample(logits, params, int(plan.num_draws[0]), out))
+
+    def beam_step(self, logits: Float32, searches: Searches) -> None:
+        self._do(lambda: reference_beam.beam_step(logits, searches))
 
     def buckets(self, limit: int) -> tuple[int, ...]:
         return (limit,)

@@ -1,0 +1,127 @@
+"""The beam step in plain numpy: the specification that every implementation equals bit for bit (docs/kernels.md).
+
+The search is that of transformers' generate(num_beams=…), step for step: candidates are the best of all beams' next
+tokens; those that end (end of text, a stop sequence, the length) leave the beams, and enter the pool of finished
+hypotheses if they rank among the first K. Scores are float32; ties go to the lower lane, then to the lower token.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from .base import Buffer, Float32
+from .reference_mass import MODEL_SCALE, PEAK_MASS, exponents, masses, natural_log
+from .reference_sampling import widened
+from .searches import NO_MATCH, Searches
+
+OUT = np.float32(-1e9)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A beam's lane, its next token, the sum with it, and how it ends, if it does."""
+
+    lane: int
+    token: int
+    score: np.float32
+    stop_state: int
+    match_end: int
+    ended: bool
+
+
+def log_softmax(logits: Float32) -> Float32:
+    """Of one row [V] with a finite maximum: `Drawn.logprob` of each token."""
+    x = np.where(np.isnan(logits), np.float32(-np.inf), logits)
+    peak = x.max()
+    total = int(masses(exponents(x, peak, MODEL_SCALE)).sum(dtype=np.uint64))
+    distance = x.astype(np.float64) - float(peak)
+    result: Float32 = (distance - natural_log(float(total) / float(PEAK_MASS))).astype(np.float32)
+    return result
+
+
+def status_of(rows: Float32) -> int:
+    """`Drawn.status` of the worst of rows [K, V]."""
+    peaks = np.where(np.isnan(rows), np.float32(-np.inf), rows).max(axis=1)
+    return 2 if (peaks == np.inf).any() else int((peaks == -np.inf).any())
+
+
+def best(scores: Float32, count: int) -> list[tuple[int, int]]:
+    """(lane, token) of the best scores [K, V], ties to the lower lane, then to the lower token."""
+    order = np.argsort(-scores.reshape(-1), kind="stable")[:count]
+    return [divmod(int(i), scores.shape[1]) for i in order]
+
+
+def follow(s: Searches, state: int, token: int) -> tuple[int, int]:
+    """The automaton's state behind a token, and how many of its bytes lead to a stop sequence's end."""
+    for i, at in enumerate(range(s.token_starts[token], s.token_starts[token + 1])):
+        state = int(s.stop_next[state, s.token_bytes[at]])
+        if s.stop_ends[state]:
+            return state, i + 1
+    return state, NO_MATCH
+
+
+def _candidates(rows: Float32, s: Searches, slot: int, lanes: slice) -> list[Candidate]:
+    scores = np.stack([log_softmax(row) for row in rows]) + s.score[lanes, None]
+    candidates = []
+    for lane, token in best(scores, int(s.num_candidates[slot])):
+        state, match_end = follow(s, int(s.stop_state[lanes][lane]), token)
+        ended = match_end != NO_MATCH or token in s.eos_ids
+        candidates.append(Candidate(lane, token, scores[lane, token], state, match_end, ended))
+    return candidates
+
+
+def _finish(s: Searches, slot: int, lanes: slice, candidates: list[Candidate], ends: list[bool]) -> None:
+    """Lets candidates that end, and rank among the first K, into the pool."""
+    full = bool(np.all(s.pool_length[lanes] > 0))
+    if not s.may_improve[slot] or (full and s.stop_when_full[slot]):
+        return
+    length = int(s.length[slot])
+    fields = (s.pool_score, s.pool_length, s.pool_parent, s.pool_token, s.pool_ended, s.pool_match_end)
+    entries = list(zip(*(field[lanes].tolist() for field in fields), strict=True))
+    for c, ends_here in zip(candidates[: int(s.num_beams[slot])], ends, strict=False):
+        if ends_here:
+            score = float(c.score / s.norms[slot, length])
+            entries.append((score, length, c.lane, c.token, int(c.ended), c.match_end))
+    entries.sort(key=lambda entry: -entry[0])
+    for field, column in zip(fields, zip(*entries, strict=True), strict=True):
+        field[lanes] = column[: int(s.num_beams[slot])]
+
+
+def _check_improvement(s: Searches, slot: int, lanes: slice) -> None:
+    """Whether the best running beam could still beat the worst finished one, by the rule of the option."""
+    length = int(s.bound_length[slot]) or int(s.length[slot])
+    bound = s.score[lanes][0] / s.norms[slot, length]
+    worst = np.where(s.pool_length[lanes] > 0, s.pool_score[lanes].min(), OUT)
+    s.may_improve[slot] &= bool(np.any(bound > worst))
+
+
+def advance(rows: Float32, s: Searches, slot: int) -> None:
+    """One search by one step. rows [K, V]: the logits of its beams."""
+    count, lane = int(s.num_beams[slot]), int(s.lane[slot])
+    lanes = slice(lane, lane + count)
+    s.status[slot] = status_of(rows)
+    if s.status[slot]:
+        return
+    candidates = _candidates(rows, s, slot, lanes)
+    s.length[slot] += 1
+    ends = [c.ended or s.length[slot] >= s.max_length[slot] for c in candidates]
+    _finish(s, slot, lanes, candidates, ends)
+    running = np.array([c.score + OUT if end else c.score for c, end in zip(candidates, ends, strict=True)], np.float32)
+    chosen = np.argsort(-running, kind="stable")[:count]
+    s.score[lanes] = running[chosen]
+    s.parent[lanes] = [candidates[i].lane for i in chosen]
+    s.token[lanes] = [candidates[i].token for i in chosen]
+    s.stop_state[lanes] = [candidates[i].stop_state for i in chosen]
+    _check_improvement(s, slot, lanes)
+    full = bool(np.all(s.pool_length[lanes] > 0)) and bool(s.stop_when_full[slot])
+    s.done[slot] = not s.may_improve[slot] or full or all(ends)
+
+
+def beam_step(logits: Buffer, s: Searches) -> None:
+    """`Ops.beam_step`."""
+    for i in range(int(s.num_live[0])):
+        slot, row = int(s.live[i]), int(s.first_row[i])
+        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
+            advance(widened(logits[row : row + int(s.num_beams[slot])]), s, slot)

@@ -1,0 +1,81 @@
+"""Beam searches for the tests of the beam step."""
+
+from __future__ import annotations
+
+import copy
+import dataclasses
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from genlib import automaton
+from genlib.ops.searches import NO_MATCH, Searches, new_searches
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """One search in the user's terms; `stops` are bytes."""
+
+    num_beams: int
+    max_length: int = 8
+    early_stopping: bool | str = False
+    length_penalty: float = 1.0
+    stops: tuple[bytes, ...] = ()
+
+
+def token_table(vocabulary: int) -> tuple[Any, Any]:
+    """Tokens of one to three letters out of four."""
+    texts = [bytes(97 + (v // 4**i) % 4 for i in range(1 + v % 3)) for v in range(vocabulary)]
+    return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
+
+
+def begin(searches: list[Search], vocabulary: int, eos_ids: frozenset[int], spare: int = 3) -> Searches:
+    """Buffers with these searches in them, in slots and lanes that are not in their order."""
+    lanes = sum(s.num_beams for s in searches) + spare
+    longest = max(s.max_length for s in searches)
+    states = 2 + sum(len(stop) for s in searches for stop in s.stops) + len(searches)
+    s = new_searches(len(searches) + 1, lanes, longest, eos_ids, token_table(vocabulary), states)
+    lane, state = lanes, 1
+    for slot, search in enumerate(searches, 1):
+        k = search.num_beams
+        lane -= k
+        s.lane[slot], s.num_beams[slot], s.max_length[slot] = lane, k, search.max_length
+        s.num_candidates[slot] = k if k == 1 else max(2, 1 + len(eos_ids)) * k
+        s.stop_when_full[slot] = search.early_stopping is True
+        forever = search.early_stopping == "never" and search.length_penalty > 0
+        s.bound_length[slot] = search.max_length if forever else 0
+        lengths = np.arange(1, search.max_length + 1, dtype=np.float64)
+        s.norms[slot, 1 : search.max_length + 1] = lengths**search.length_penalty
+        s.may_improve[slot] = 1
+        s.score[lane : lane + k] = [0, *[-1e9] * (k - 1)]
+        s.pool_score[lane : lane + k] = -1e9
+        s.pool_match_end[lane : lane + k] = NO_MATCH
+        if search.stops:
+            table, ends = automaton.build(search.stops, state)
+            s.stop_next[state : state + len(table)], s.stop_ends[state : state + len(table)] = table, ends
+            s.stop_state[lane : lane + k] = state
+            state += len(table)
+    return s
+
+
+def set_live(s: Searches, slots: list[int]) -> int:
+    """Puts the searches of these slots into the step, one behind the other. Returns their rows."""
+    row = 0
+    s.num_live[0] = len(slots)
+    for i, slot in enumerate(slots):
+        s.live[i], s.first_row[i] = slot, row
+        row += int(s.num_beams[slot])
+    return row
+
+
+def copied(s: Searches) -> Searches:
+    """The same, in buffers of its own."""
+    return copy.deepcopy(s)
+
+
+def assert_same(got: Searches, expected: Searches) -> None:
+    """Every field, bit for bit."""
+    for field in dataclasses.fields(Searches):
+        a, b = getattr(got, field.name), getattr(expected, field.name)
+        assert a.tobytes() == b.tobytes(), f"{field.name}: {a} ≠ {b}"
