@@ -21,8 +21,9 @@ from typing import Any
 import numpy as np
 
 from genlib.ops import rows
-from genlib.ops.base import Drawn, RowParams, Tensor
+from genlib.ops.base import Drawn, RowParams
 from genlib.ops.cpu import CpuOps
+from genlib.ops.tensor import Tensor
 
 WIDTHS = ("avx512", "avx2", "baseline")
 DTYPES = ("float32", "bfloat16", "float16")

@@ -43,13 +43,14 @@ std::span<const T> input(py::handle value, const char* name) {
 }
 
 template <typename Array>
-int32_t* writable(Array& array, const char* name) {
+auto* writable(Array& array, const char* name) {
   GENLIB_CHECK(array.writeable(), "`", name, "` must be writable, got a read-only array");
   return array.mutable_data();
 }
 
-std::span<int32_t> output(py::handle value, const char* name) {
-  auto array = checked<int32_t>(value, name, 1);
+template <typename T = int32_t>
+std::span<T> output(py::handle value, const char* name) {
+  auto array = checked<T>(value, name, 1);
   return {writable(array, name), static_cast<size_t>(array.size())};
 }
 
@@ -90,6 +91,12 @@ void bind_batches(py::class_<StateTable>& table) {
             self.append_one(input<Handle>(handles, "handles"), input<int32_t>(tokens, "tokens"));
           },
           py::arg("handles"), py::arg("tokens"))
+      .def(
+          "branch",
+          [](StateTable& self, py::object handles, py::object parents) {
+            self.branch(output<Handle>(handles, "handles"), input<int32_t>(parents, "parents"));
+          },
+          py::arg("handles"), py::arg("parents"))
       .def(
           "commit_many",
           [](StateTable& self, py::object handles, py::object computed) {

@@ -152,6 +152,26 @@ void StateTable::append_one(std::span<const Handle> handles, std::span<const int
   for (size_t s = 0; s < handles.size(); ++s) append_one(handles[s], tokens[s]);
 }
 
+void StateTable::branch(std::span<Handle> handles, std::span<const int32_t> parents) {
+  GENLIB_CHECK(parents.size() == handles.size(), "`parents` must have one number for each of the ",
+               handles.size(), " handles, got ", parents.size());
+  check_distinct(handles);
+  for (const Handle handle : handles)
+    GENLIB_CHECK(at(handle).reserved == 0, "`handles` must have no promise: unreserve them first");
+  const auto count = static_cast<int32_t>(handles.size());
+  for (const int32_t parent : parents)
+    GENLIB_CHECK(parent >= 0 && parent < count, "`parents` must be from 0 to ", count - 1, ", got ", parent);
+  branched_.assign(handles.begin(), handles.end());
+  taken_.assign(handles.size(), false);
+  for (size_t i = 0; i < handles.size(); ++i) {
+    const auto parent = static_cast<size_t>(parents[i]);
+    handles[i] = taken_[parent] ? fork(branched_[parent]) : branched_[parent];
+    taken_[parent] = true;
+  }
+  for (size_t i = 0; i < handles.size(); ++i)
+    if (!taken_[i]) free(branched_[i]);
+}
+
 void StateTable::truncate(Handle handle, int64_t n) {
   Entry& entry = at(handle);
   GENLIB_CHECK(n >= 0 && n <= entry.length, "`n` must be in [0, ", entry.length, "], got ", n);

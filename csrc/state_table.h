@@ -77,6 +77,10 @@ class StateTable {
   // shared now had to be copied (the count that reserve makes).
   void append_one(std::span<const Handle> handles, std::span<const int32_t> tokens);
 
+  // Entry i of `handles` becomes a child of entry parents[i]: its first child takes the entry over, others
+  // fork it, and entries without a child are freed. None may have pages set aside. Nothing is copied.
+  void branch(std::span<Handle> handles, std::span<const int32_t> parents);
+
   // Keeps n tokens and releases the pages beyond. A promise stays: its tokens now count from n if it was made
   // further on. Throws OutOfPages, and changes nothing, if the promise would need more pages than there are.
   void truncate(Handle handle, int64_t n);
@@ -162,6 +166,8 @@ class StateTable {
   std::vector<Entry> entries_;
   std::vector<int32_t> free_slots_;
   std::vector<std::pair<int32_t, int32_t>> copies_;
+  std::vector<Handle> branched_;  // of branch(), kept for their room
+  std::vector<bool> taken_;
   int64_t reserved_ = 0;
   int32_t num_entries_ = 0;
   mutable uint64_t batch_ = 0;

@@ -53,6 +53,10 @@ class StateTable:
         """tokens[s] behind handles[s], for S different entries. OutOfPages, and nothing changed, if pages are
         short, counting one for every last page that is shared at the start of the call."""
 
+    def branch(self, handles: NDArray[np.int64], parents: NDArray[np.int32]) -> None:
+        """handles[i] becomes a child of what was handles[parents[i]], in place: an entry's first child takes it
+        over, the others fork it, and entries without a child are freed. ValueError if one has a promise."""
+
     def truncate(self, handle: int, n: int) -> None:
         """Keeps n tokens. A promise stays, and counts from n if it was made further on. OutOfPages, and nothing
         changed, if the promise would then need more pages than there are: unreserve first."""

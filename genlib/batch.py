@@ -14,9 +14,12 @@ from ._native import PAGE_SIZE, StateTable
 from .drawing import Drawing
 from .masks import Masks
 from .ops.base import Drawn, Plan
+from .ops.searches import Searches
 from .requests import MAX_TOP_LOGPROBS
 from .row import GREEDY, RowBuffers
-from .scheduler import Sequence, Wants
+from .scheduler import Job, Sequence, Wants
+
+_STEADY = (Wants.DRAW, Wants.BEAM)
 
 
 class Draw(NamedTuple):
@@ -68,13 +71,20 @@ class Batch:
     """
 
     def __init__(
-        self, max_tokens: int, max_rows: int, max_pages: int, vocabulary: int, eos_ids: frozenset[int]
+        self,
+        max_tokens: int,
+        max_rows: int,
+        max_pages: int,
+        vocabulary: int,
+        eos_ids: frozenset[int],
+        searches: Searches,
     ) -> None:
         self.plan = new_plan(max_tokens, max_rows, max_pages)
         self.masks = Masks(vocabulary, eos_ids)
         self._buffers = RowBuffers(max_rows, max_pages * PAGE_SIZE, self.masks)
         self.params = self._buffers.params
         self.drawn = new_drawn(max_rows)
+        self.searches = searches
         self.work: list[tuple[Sequence, int]] = []
         self.rows: list[tuple[Sequence, int, int]] = []  # sequence, its first row, its rows
         self.num_draws = 0  # rows of sequences that want a draw: they come first
@@ -86,11 +96,11 @@ class Batch:
     def build(self, work: list[tuple[Sequence, int]], table: StateTable) -> int:
         """Fills the buffers for `work`, as Scheduler.plan gives it. Returns N."""
         steady = len(work) == len(self.work) and all(
-            new[0] is old[0] and new[1] == old[1] == 1 and not new[0].row_changed and new[0].wants is Wants.DRAW
+            new[0] is old[0] and new[1] == old[1] == 1 and not new[0].row_changed and new[0].wants in _STEADY
             for new, old in zip(work, self.work, strict=True)
         )
         self.work = work
-        if not steady:
+        if not steady or self.searches.num_live[0]:  # beams change their entries
             self.entries = np.array([s.entry for s, _ in work], np.int64)
             self._counts = np.array([count for _, count in work], np.int32)
         plan = self.plan
@@ -113,6 +123,7 @@ class Batch:
         self.rows.clear()
         plan, end, row = self.plan, 0, 0
         scores = 0
+        searches: list[tuple[Job, int]] = []
         for seq, count in self.work:
             end += count
             if seq.wants is Wants.SCORE:
@@ -123,7 +134,11 @@ class Batch:
                 continue
             self.rows.append((seq, row, num))
             plan.rows[row : row + num] = range(end - num, end)
-            if seq.wants is Wants.SCORE:
+            if seq.wants is Wants.BEAM:
+                seq.row_changed = False
+                if seq.index == 0:
+                    searches.append((seq.job, row))
+            elif seq.wants is Wants.SCORE:
                 scores += num
                 for i in range(num):
                     GREEDY.write(self.params, row + i)
@@ -134,6 +149,7 @@ class Batch:
         self._write_draws(draws)
         self.num_draws = len(draws)
         self.draw_entries = np.array([seq.entry for seq in draws], np.int64)
+        self._write_searches(searches)
         plan.num_draws[0] = len(draws) + scores
         plan.num_rows[0] = row
 
@@ -152,6 +168,12 @@ class Batch:
             seq.row_changed = False
         self._moving = [(row, d) for row, d in enumerate(drawings) if d.moves]
         self._top_rows = [row for row, d in enumerate(drawings) if d.top_n]
+
+    def _write_searches(self, searches: list[tuple[Job, int]]) -> None:
+        """Which searches' beams are in the step, and the first row of each."""
+        for i, (job, row) in enumerate(searches):
+            self.searches.live[i], self.searches.first_row[i] = job.slot, row
+        self.searches.num_live[0] = len(searches)
 
     def draws(self) -> list[Draw]:
         """What the step gave for its rows, those of beams left out."""

@@ -1,24 +1,47 @@
-"""beam_search as a job: a fork of the base for each beam, its pages shared with its parent's."""
+"""beam_search as a job: an entry for each beam, whose pages are its parent's but for the tokens of its own."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ._native import PAGE_SIZE
-from .beam import BeamSearcher, Hypothesis, Rules
 from .cache import as_int32, pages_for
 from .call import Call
+from .errors import ModelError
 from .multi_job import FromBase
+from .ops.base import Int32
+from .ops.searches import NO_MATCH
 from .requests import BeamSearch
 from .results import BeamResult
 from .scheduler import Sequence, Wants
-from .text import StopMatcher, Utf8Decoder
+from .search_slots import Slot
+from .text import Utf8Decoder
 
 if TYPE_CHECKING:
     from .engine import Engine
-    from .ops.base import Float32
+
+STATUS = {1: "no finite logit for a beam", 2: "a logit of +inf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A finished hypothesis: its score, and where it is in the history: its length, and its last step's parent and
+    token. match_end: bytes of the last token that belong to the stop sequence, if one ended it."""
+
+    score: float
+    length: int
+    parent: int
+    token: int
+    ended: bool
+    match_end: int | None
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What tells it from the others of its search."""
+        return self.length, self.parent, self.token
 
 
 class BeamJob(FromBase):
@@ -30,27 +53,18 @@ class BeamJob(FromBase):
         self.width = request.num_beams
         stops = self.record.stop_sequences if request.stop_sequences is None else request.stop_sequences
         self._stops = stops
-        self._tail_size = max((len(s.encode()) for s in stops), default=0)
-        rules = Rules(
-            request.num_beams,
-            request.max_length,
-            request.early_stopping,
-            request.length_penalty,
-            engine.eos_ids,
-            self._extend_tail,
-        )
-        tail = self.record.unmatched_tail(engine.tokenizer, self._tail_size) if stops else b""
-        self.search = BeamSearcher(rules, tail)
+        self._slots = engine.searches
+        self._slot: Slot | None = None
         self._beams: list[Sequence] = []
-        self._kept: dict[int, int] = {}  # id of a finished hypothesis → its entry
+        self._handles = np.zeros(0, np.int64)  # the beams' entries, as the table takes them
+        self._history: list[tuple[list[int], list[int]]] = []  # each step's parents and tokens
+        self._kept: dict[tuple[int, int, int], int] = {}  # finished hypothesis → its entry
 
-    def _extend_tail(self, tail: bytes, token: int) -> tuple[bytes, int | None]:
-        if not self._stops:
-            return b"", None
-        piece = self.engine.tokenizer.token_bytes(token)
-        matcher = StopMatcher(self._stops, tail)
-        stopped = matcher.feed(piece) is not None
-        return (tail + piece)[-self._tail_size :], matcher.match_end if stopped else None
+    @property
+    def slot(self) -> int:
+        """Where the beam step has this search."""
+        assert self._slot is not None
+        return self._slot.index
 
     def _ticket_pages(self, tokens_left: int) -> int:
         """Pages that the beams can still need: each its tokens', two partly filled ones, and, where the winners
@@ -63,21 +77,29 @@ class BeamJob(FromBase):
         return pages_for(len(self.record.tokens)) + beams
 
     def start(self) -> list[Sequence] | None:
-        base = self._open_base()
-        if base is None:
-            return None
+        size = max((len(stop.encode()) for stop in self._stops), default=0)
+        tail = self.record.unmatched_tail(self.engine.tokenizer, size) if self._stops else b""
+        self._slot = self._slots.open(self.request, self._stops, tail)
+        base = self._open_base() if self._slot is not None else None
         pages = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
-        ticket = self._ticket(pages * PAGE_SIZE)
-        if ticket is None:
+        ticket = self._ticket(pages * PAGE_SIZE) if base is not None else None
+        if base is None or ticket is None:
             self.release()
             return None
         self._pages_ticket = ticket
         return self._start_base(base)
 
+    def release(self) -> None:
+        super().release()
+        if self._slot is not None:
+            self._slots.close(self._slot)
+            self._slot = None
+
     def _spread(self) -> list[Sequence]:
         self.table.unreserve(self._pages_ticket)
         entries = [self._branch(0) for _ in range(self.request.num_beams)]
         self._promise(self.request.max_length)
+        self._handles = np.array(entries, np.int64)
         self._beams = [self._sequence(e, Wants.BEAM, index=i) for i, e in enumerate(entries)]
         return self._beams
 
@@ -85,77 +107,96 @@ class BeamJob(FromBase):
         promised = self.table.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
         assert promised, "pages were set aside when the call started"
 
-    def expanded(self, logits: Float32) -> None:
-        search = self.search
-        before = {id(h): h for _, h in search.pool}  # holds them, so that no id is used again
-        search.advance(logits)
+    def expanded(self) -> None:
+        """The beam step has moved the search on: so move the beams' pages."""
+        assert self._slot is not None
+        s, lanes = self._slots.buffers, self._slot.lanes
+        status = int(s.status[self.slot])
+        if status:
+            raise ModelError(f"the model gave {STATUS[status]}")
+        parents, tokens = s.parent[lanes], s.token[lanes]
         self.table.unreserve(self._pages_ticket)
         if self.request.keep_states:
-            self._keep_pool(before)
-        if search.done:
-            self._finish()
+            self._keep_pool()
+        self._history.append((parents.tolist(), tokens.tolist()))
+        if s.done[self.slot]:
+            self._finish(self._pool())
             return
-        entries = [self._grow(h) for h in search.beams]
-        for old in self._beams:
-            self._free(old.entry)
-        self.table.append_one(np.array(entries, np.int64), np.array([h.token_ids[-1] for h in search.beams], np.int32))
-        self.engine.scheduler.remove(self._beams)
-        self._beams = [self._sequence(e, Wants.BEAM, index=i) for i, e in enumerate(entries)]
-        self.engine.scheduler.add(self._beams)
-        self._promise(self.request.max_length - len(search.beams[0].token_ids))
+        self._advance(parents, tokens)
+        self._promise(self.request.max_length - len(self._history))
 
-    def _grow(self, hypothesis: Hypothesis) -> int:
-        """An entry of a hypothesis' parent, to which its last token can be added."""
-        entry = self.table.fork(self._beams[hypothesis.parent].entry)
-        self._entries.add(entry)
-        return entry
+    def _advance(self, parents: Int32, tokens: Int32) -> None:
+        """The first child of a beam takes its entry over; the others fork it."""
+        self._entries.difference_update(self._handles.tolist())
+        self.table.branch(self._handles, parents)
+        self._entries.update(self._handles.tolist())
+        self.table.append_one(self._handles, tokens)
+        for beam, entry in zip(self._beams, self._handles.tolist(), strict=True):
+            beam.entry = entry
+            beam.length += 1
 
-    def _keep_pool(self, before: dict[int, Hypothesis | None]) -> None:
+    def _pool(self) -> list[Hypothesis]:
+        """The finished hypotheses, best first."""
+        assert self._slot is not None
+        s, lanes = self._slots.buffers, self._slot.lanes
+        fields = (s.pool_score, s.pool_length, s.pool_parent, s.pool_token, s.pool_ended, s.pool_match_end)
+        rows = zip(*(field[lanes].tolist() for field in fields), strict=True)
+        return [
+            Hypothesis(score, length, parent, token, bool(ended), None if match_end == NO_MATCH else match_end)
+            for score, length, parent, token, ended, match_end in rows
+            if length
+        ]
+
+    def _keep_pool(self) -> None:
         """Entries for the hypotheses that came into the pool; those that fell out of it lose theirs."""
-        pool = {id(h): h for _, h in self.search.pool if h is not None}
+        pool = {h.key: h for h in self._pool()}
         for gone in self._kept.keys() - pool.keys():
             self._free(self._kept.pop(gone))
-        for key in pool.keys() - before.keys():
-            entry = self._grow(pool[key])
-            self.table.append(entry, as_int32(pool[key].token_ids[-1:]))
+        for key in pool.keys() - self._kept.keys():
+            entry = self.table.fork(self._beams[pool[key].parent].entry)
+            self._entries.add(entry)
+            self.table.append(entry, as_int32([pool[key].token]))
             self._kept[key] = entry
 
-    def answer_ended(self) -> None:
-        nothing = Hypothesis((), b"", 0, ended=True)
-        self.search.pool = [(np.float32(0), nothing)] * self.request.num_beams
-        self._finish()
+    def _tokens_of(self, h: Hypothesis) -> tuple[int, ...]:
+        """A hypothesis' new tokens, followed back through the history."""
+        found, lane = [h.token], h.parent
+        for parents, tokens in reversed(self._history[: h.length - 1]):
+            found.append(tokens[lane])
+            lane = parents[lane]
+        return tuple(reversed(found))
 
-    def _finish(self) -> None:
-        engine = self.engine
-        num_return = self.request.num_return or self.request.num_beams
-        found = [(s, h) for s, h in self.search.pool if h is not None][:num_return]
+    def answer_ended(self) -> None:
+        k = self.request.num_return or self.request.num_beams
+        states = tuple(self._state(None, ()) for _ in range(k)) if self.request.keep_states else ()
+        self.call.finish(BeamResult(self.state.id, ("",) * k, (0.0,) * k, ((),) * k, (True,) * k, states))
+
+    def _finish(self, pool: list[Hypothesis]) -> None:
+        found = pool[: self.request.num_return or self.request.num_beams]
+        token_ids = tuple(map(self._tokens_of, found))
         states = []
         if self.request.keep_states:
-            for _, h in found:
-                entry = self._kept.pop(id(h), None)
-                if entry is not None:
-                    self._entries.remove(entry)
-                finished = self.record.finished or h.token_ids[-1] in engine.eos_ids
-                states.append(
-                    engine.store.keep(
-                        self.record,
-                        h.token_ids,
-                        self.record.stream,
-                        entry,
-                        finished=finished,
-                        match_end=h.match_end,
-                    )
-                )
+            states = [self._state(h, ids) for h, ids in zip(found, token_ids, strict=True)]
         self.release()
         result = BeamResult(
             self.state.id,
-            tuple(self._text(h.token_ids) for _, h in found),
-            tuple(float(s) for s, _ in found),
-            tuple(h.token_ids for _, h in found),
-            tuple(h.ended for _, h in found),
+            tuple(map(self._text, token_ids)),
+            tuple(h.score for h in found),
+            token_ids,
+            tuple(h.ended for h in found),
             tuple(states),
         )
-        engine.loop.finish(self, result)
+        self.engine.loop.finish(self, result)
+
+    def _state(self, h: Hypothesis | None, token_ids: tuple[int, ...]) -> Any:
+        """A hypothesis as a state of its own, its keys and values in place; None: the state as it is."""
+        entry = None if h is None else self._kept.pop(h.key, None)
+        if entry is not None:
+            self._entries.remove(entry)
+        finished = self.record.finished or token_ids[-1] in self.engine.eos_ids
+        match_end = None if h is None else h.match_end
+        stream = self.record.stream
+        return self.engine.store.keep(self.record, token_ids, stream, entry, finished=finished, match_end=match_end)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
         """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""

@@ -23,6 +23,7 @@ from .options import Options
 from .requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
 from .results import BeamResult, MultiResult, ScoreResult, TokenResult
 from .scheduler import Scheduler
+from .search_slots import SearchSlots
 from .state import Record, Segment, State
 from .stats import EngineStats
 from .store import Store
@@ -70,7 +71,10 @@ class Engine:
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
         self.store = Store(self, self.cache)
         longest = max_pages(self.context_length)
-        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids)
+        self.searches = SearchSlots(
+            max_batch, self.context_length, self.vocab_size, self.eos_ids, self.tokenizer.token_bytes
+        )
+        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, self.searches.buffers)
         self.masks = batch.masks
         self._model.prepare(batch, num_pages)
         self.loop = Loop(self._model, batch, self.cache, self.scheduler)

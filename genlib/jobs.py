@@ -19,7 +19,6 @@ from .scheduler import Sequence, Wants
 if TYPE_CHECKING:
     from .batch import Draw
     from .engine import Engine
-    from .ops.base import Float32
     from .state import State
 
 
@@ -30,6 +29,11 @@ class BaseJob:
     """
 
     width = 1
+
+    @property
+    def slot(self) -> int:
+        """Of a beam search: where the beam step has it."""
+        raise NotImplementedError
 
     def __init__(self, engine: Engine, call: Call[Any], state: State) -> None:
         self.engine = engine
@@ -61,7 +65,7 @@ class BaseJob:
     def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         raise NotImplementedError
 
-    def expanded(self, logits: Float32) -> None:
+    def expanded(self) -> None:
         raise NotImplementedError
 
     def release(self) -> None:

@@ -203,7 +203,7 @@ class Loop:
                 self._guard(job, job.scored, seq, [draw.logprob for draw in draws[row : row + num]])
             elif id(job) not in searches:
                 searches.add(id(job))
-                self._guard(job, job.expanded, self._model.logits(row, row + job.width))
+                self._guard(job, job.expanded)
 
     def _guard(self, job: Job, step: Callable[..., None], *args: object) -> None:
         """A job that breaks ends alone."""

@@ -20,7 +20,6 @@ from .errors import QueueFull
 if TYPE_CHECKING:
     from .batch import Draw
     from .call import Call
-    from .ops.base import Float32
 
 
 class Wants(Enum):
@@ -29,7 +28,7 @@ class Wants(Enum):
     NOTHING = 0  # only keys and values: the base that n continuations or beams start from
     DRAW = 1  # the next token
     SCORE = 2  # the probability of tokens that are known
-    BEAM = 3  # the logits themselves; all beams of a search step together
+    BEAM = 3  # what its search goes on with; all beams of a search step together
 
 
 @dataclass(slots=True, eq=False)
@@ -63,6 +62,10 @@ class Job(Protocol):
     cancelled: bool
 
     @property
+    def slot(self) -> int:
+        """Of a beam search: where the beam step has it."""
+
+    @property
     def width(self) -> int:
         """Most sequences that it runs at a time."""
 
@@ -78,8 +81,8 @@ class Job(Protocol):
     def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
         """The log-probabilities of a sequence's next known tokens."""
 
-    def expanded(self, logits: Float32) -> None:
-        """The logits [K, V] of its beams."""
+    def expanded(self) -> None:
+        """The beam step has chosen what its beams go on with."""
 
     def release(self) -> None:
         """Gives back all it holds; the state is as it was."""

@@ -59,14 +59,16 @@ def begin(searches: list[Search], vocabulary: int, eos_ids: frozenset[int], spar
     return s
 
 
-def set_live(s: Searches, slots: list[int]) -> int:
+def set_live(slots: list[int], *all_searches: Searches) -> int:
     """Puts the searches of these slots into the step, one behind the other. Returns their rows."""
-    row = 0
-    s.num_live[0] = len(slots)
-    for i, slot in enumerate(slots):
-        s.live[i], s.first_row[i] = slot, row
-        row += int(s.num_beams[slot])
-    return row
+    rows = 0
+    for s in all_searches:
+        counts = s.num_beams[slots]
+        s.num_live[0] = len(slots)
+        s.live[: len(slots)] = slots
+        s.first_row[: len(slots)] = np.cumsum(counts) - counts
+        rows = int(counts.sum())
+    return rows
 
 
 def copied(s: Searches) -> Searches:

@@ -11,6 +11,7 @@ import genlib
 from genlib.batch import Batch
 from genlib.cache import PAGE_SIZE
 from genlib.model.base import LoadedModel
+from genlib.ops.reference_beam import beam_step
 
 EOS = 256
 BOS = 257
@@ -77,6 +78,7 @@ class FakeModel:
         for r in range(int(plan.num_rows[0])):
             i = int(plan.rows[r])
             self._row(r, self.context(int(owners[i]), int(plan.positions[i])))
+        beam_step(self._logits, self.batch.searches)
 
     def _row(self, r: int, context: bytes) -> None:
         params, drawn = self.batch.params, self.batch.drawn

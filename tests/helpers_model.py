@@ -10,6 +10,7 @@ from genlib._native import StateTable
 from genlib.batch import Batch, max_pages
 from genlib.model.base import LoadedModel
 from genlib.model.load import load
+from genlib.search_slots import SearchSlots
 
 
 class Bench:
@@ -19,7 +20,9 @@ class Bench:
         self.model = loaded.model
         self.table = StateTable(pages)
         longest = max_pages(self.model.context_length)
-        self.batch = Batch(max_tokens, max_tokens, longest, self.model.vocab_size, frozenset())
+        vocabulary = self.model.vocab_size
+        slots = SearchSlots(1, 1, vocabulary, frozenset(), loaded.tokenizer.token_bytes)
+        self.batch = Batch(max_tokens, max_tokens, longest, vocabulary, frozenset(), slots.buffers)
         self.model.prepare(self.batch, pages)
 
     def open(self, ids: list[int]) -> int:

@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from genlib import _native
-from genlib.ops.base import HeadShape, Plan, Tensor
+from genlib.ops.base import HeadShape, Plan
 from genlib.ops.cpu import CpuOps
+from genlib.ops.tensor import Tensor
 
 W = 16
 WIDTHS = tuple(_native.cpu_widths())

@@ -13,7 +13,8 @@ import numpy as np
 from genlib import _native
 from genlib.ops import reference_sampling as reference
 from genlib.ops import rows
-from genlib.ops.base import Drawn, RowParams, Tensor
+from genlib.ops.base import Drawn, RowParams
+from genlib.ops.tensor import Tensor
 
 WIDTHS = ("avx512", "avx2", "baseline")
 NEXT_TO_ONE = 1 - 1e-7

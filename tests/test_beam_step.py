@@ -70,7 +70,7 @@ def test_widths_equal_the_reference(
         runs = [stack.enter_context(cpu(1 + i % 3, width)) for i, width in enumerate(WIDTHS)]
         for slots in steps(expected):
             order = rng.permutation(slots).tolist()
-            rows = [set_live(s, order) for s in (expected, *got)][0]
+            rows = set_live(order, expected, *got)
             logits = random_logits(rng, rows, vocabulary, kind)
             ReferenceOps().beam_step(logits, expected)
             for ops, s in zip(runs, got, strict=True):
@@ -85,7 +85,7 @@ def test_a_large_vocabulary(kind: str) -> None:
     got = copied(expected)
     with cpu(2) as ops:
         for slots in steps(expected):
-            rows = [set_live(s, slots) for s in (expected, got)][0]
+            rows = set_live(slots, expected, got)
             logits = random_logits(rng, rows, 30011, kind)
             ReferenceOps().beam_step(logits, expected)
             ops.beam_step(logits, got)
@@ -103,7 +103,7 @@ def test_ties_go_to_the_lower_lane_then_to_the_lower_token() -> None:
     """Logits that differ by less than the sum of scores can tell are ties too."""
     s = begin([Search(2, 3)], 6, frozenset({5}))
     with cpu(1) as ops:
-        set_live(s, [1])
+        set_live([1], s)
         ops.beam_step(np.array([[2, 3, 3, 2, 3, -9]] * 2, np.float32), s)
         lane = int(s.lane[1])
         assert s.token[lane : lane + 2].tolist() == [1, 2]
@@ -129,7 +129,7 @@ def test_bad_buffers_are_refused_before_anything_is_written() -> None:
         getattr(s, field)[-1] = value
         if field == "stop_state":
             getattr(s, field)[int(s.lane[1])] = value
-        set_live(s, [1])
+        set_live([1], s)
         before = copied(s)
         with cpu(1) as ops, pytest.raises(ValueError, match=f"`{field}"):
             ops.beam_step(np.zeros((2, 5), np.float32), s)

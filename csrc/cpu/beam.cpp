@@ -78,8 +78,9 @@ class Search {
 
   Step follow(const BeamCandidate& candidate, bool is_last) const {
     int32_t state = args_.stop_state[lane_ + candidate.lane], match_end = kNoMatch;
-    const int64_t first = args_.token_starts[candidate.token], end = args_.token_starts[candidate.token + 1];
-    for (int64_t i = first; state != 0 && match_end == kNoMatch && i < end; ++i) {
+    const int64_t first = args_.token_starts[candidate.token];
+    const int64_t end = std::min(args_.token_starts[candidate.token + 1], args_.num_token_bytes);
+    for (int64_t i = first; i >= 0 && state != 0 && match_end == kNoMatch && i < end; ++i) {
       state = args_.stop_next[int64_t{state} * 256 + args_.token_bytes[i]];
       if (args_.stop_ends[state] != 0) match_end = static_cast<int32_t>(i - first + 1);
     }
@@ -160,7 +161,7 @@ void check_search(const BeamArgs& args, int live) {
   check_range("live", live, 0, args.num_slots - 1, args.live[live]);
   const int slot = args.live[live];
   const int64_t beams = args.num_beams[slot], each = std::max<int64_t>(2, 1 + args.num_eos);
-  check_range("num_beams", slot, 1, std::min<int64_t>(kMaxBeams, args.num_lanes), beams);
+  check_range("num_beams", slot, 1, std::min<int64_t>(kMaxBeams, args.num_rows), beams);
   check_range("lane", slot, 0, args.num_lanes - beams, args.lane[slot]);
   check_range("first_row", live, 0, args.num_rows - beams, args.first_row[live]);
   check_range("num_candidates", slot, beams, each * beams, args.num_candidates[slot]);
@@ -172,8 +173,13 @@ void check_search(const BeamArgs& args, int live) {
 
 }  // namespace
 
+bool is_before(const BeamCandidate& a, const BeamCandidate& b) {
+  if (a.score != b.score) return a.score > b.score;
+  return a.lane != b.lane ? a.lane < b.lane : a.token < b.token;
+}
+
 int64_t most_candidates(const BeamArgs& args) {
-  return std::max<int64_t>(2, 1 + args.num_eos) * std::min<int64_t>(kMaxBeams, args.num_lanes);
+  return std::max<int64_t>(2, 1 + args.num_eos) * std::min<int64_t>(kMaxBeams, args.num_rows);
 }
 
 void check_searches(const BeamArgs& args) {

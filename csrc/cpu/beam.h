@@ -10,7 +10,7 @@ namespace genlib {
 
 // Pointers into the caller's buffers; fields as in Searches.
 struct BeamArgs : LogitArgs {
-  int64_t num_rows, num_slots, num_lanes, norms_stride, num_stop_states;
+  int64_t num_rows, num_slots, num_lanes, norms_stride, num_stop_states, num_token_bytes;
   const int32_t *num_live, *live, *first_row;
   const int32_t *lane, *num_beams, *num_candidates, *max_length, *stop_when_full, *bound_length;
   const float* norms;
@@ -33,11 +33,8 @@ struct BeamCandidate {
   int32_t lane, token;
 };
 
-// Best first.
-inline bool is_before(const BeamCandidate& a, const BeamCandidate& b) {
-  if (a.score != b.score) return a.score > b.score;
-  return a.lane != b.lane ? a.lane < b.lane : a.token < b.token;
-}
+// Whether `a` is the better one: by score, then the lower lane, then the lower token.
+bool is_before(const BeamCandidate& a, const BeamCandidate& b);
 
 // A row of logits to be searched for the candidates of one beam.
 struct BeamRow {

@@ -1,32 +1,22 @@
 // The best next tokens of one beam, by score: the sum of log-probabilities with the token.
 #pragma once
 
-#include <algorithm>
-
 #include "cpu/beam.h"
 #include "cpu/sampling_select.inc.h"
 #include "cpu/sampling_values.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 
-struct BestFirst {
-  bool operator()(const BeamCandidate& a, const BeamCandidate& b) const { return is_before(a, b); }
-};
-
-// Keeps the best `wanted` of what is added: a heap with the worst on top.
+// The best `wanted` of what is added, best first.
 struct BestCandidates {
-  BeamCandidate* heap;
+  BeamCandidate* list;
   int wanted, count;
 
   void add(const BeamCandidate& candidate) {
-    if (count < wanted) {
-      heap[count++] = candidate;
-      std::push_heap(heap, heap + count, BestFirst());
-    } else if (is_before(candidate, heap[0])) {
-      std::pop_heap(heap, heap + count, BestFirst());
-      heap[count - 1] = candidate;
-      std::push_heap(heap, heap + count, BestFirst());
-    }
+    if (count == wanted && !is_before(candidate, list[count - 1])) return;
+    int at = count < wanted ? count++ : count - 1;
+    for (; at > 0 && is_before(candidate, list[at - 1]); --at) list[at] = list[at - 1];
+    list[at] = candidate;
   }
 };
 

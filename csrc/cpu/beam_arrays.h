@@ -65,12 +65,8 @@ BeamArgs beam_args(pybind11::handle logits, pybind11::handle searches, Keep keep
   take(args.eos_ids, "eos_ids", {kAny});
   args.num_eos = size("eos_ids");
   take(args.token_bytes, "token_bytes", {kAny});
+  args.num_token_bytes = size("token_bytes");
   take(args.token_starts, "token_starts", {int64_t{args.vocabulary} + 1});
-  for (int v = 0; v < args.vocabulary; ++v)
-    GENLIB_CHECK(args.token_starts[v] >= 0 && args.token_starts[v] <= args.token_starts[v + 1] &&
-                     args.token_starts[v + 1] <= size("token_bytes"),
-                 "`token_starts` must ascend from 0 to the size of `token_bytes`, got ", args.token_starts[v],
-                 " at ", v);
   take(args.stop_next, "stop_next", {kAny, 256});
   args.num_stop_states = size("stop_next");
   take(args.stop_ends, "stop_ends", {args.num_stop_states});

@@ -15,7 +15,7 @@ class BeamStep {
   explicit BeamStep(const BeamArgs& args) : args_(args), most_(most_candidates(args)) {}
 
   size_t shared_bytes() const {
-    return static_cast<size_t>(args_.num_lanes) *
+    return static_cast<size_t>(args_.num_rows) *
            (static_cast<size_t>(most_) * sizeof(BeamCandidate) + sizeof(BeamFound));
   }
 
@@ -39,11 +39,11 @@ class BeamStep {
   int slot(int live) const { return args_.live[live]; }
   int beams(int live) const { return args_.num_beams[slot(live)]; }
   BeamCandidate* candidates(Runtime& runtime, int live, int lane) const {
-    return static_cast<BeamCandidate*>(runtime.shared_scratch()) + (args_.lane[slot(live)] + lane) * most_;
+    return static_cast<BeamCandidate*>(runtime.shared_scratch()) + (args_.first_row[live] + lane) * most_;
   }
   BeamFound& found(Runtime& runtime, int live, int lane) const {
-    void* behind = static_cast<BeamCandidate*>(runtime.shared_scratch()) + args_.num_lanes * most_;
-    return static_cast<BeamFound*>(behind)[args_.lane[slot(live)] + lane];
+    void* behind = static_cast<BeamCandidate*>(runtime.shared_scratch()) + args_.num_rows * most_;
+    return static_cast<BeamFound*>(behind)[args_.first_row[live] + lane];
   }
 
   // visit(live, lane) for beams number first … last of those that are not the first of their search.
@@ -60,7 +60,7 @@ class BeamStep {
     BeamRow beam = {args_.first_row[live] + lane, lane, wanted, args_.score[args_.lane[slot(live)] + lane],
                     -std::numeric_limits<float>::infinity()};
     if (lane > 0 && found(runtime, live, 0).count == wanted)
-      beam.least = candidates(runtime, live, 0)[0].score;  // the worst of its heap
+      beam.least = candidates(runtime, live, 0)[wanted - 1].score;
     found(runtime, live, lane) =
         runtime.kernels().beam_row(args_, beam, candidates(runtime, live, lane), runtime.scratch(thread));
   }

@@ -24,7 +24,8 @@ class Model(Protocol):
         """Makes the pages and records the steps on the batch's buffers. Called once."""
 
     def run(self, num_tokens: int) -> None:
-        """One step over what the batch's buffers hold: writes keys and values, fills `batch.drawn`."""
+        """One step over what the batch's buffers hold: writes keys and values, fills `batch.drawn`, moves
+        `batch.searches` on."""
 
     def logits(self, first: int, last: int) -> Float32:
         """Rows [first, last) of the logits of the last step, [·, V]. Valid until the next one."""

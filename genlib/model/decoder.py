@@ -1,7 +1,7 @@
 """The decoder of Llama and its relatives, one page: what a step does, operation by operation.
 
     embed → per layer: [norm → q, k, v → rotate, write to pages → attend → output → add, norm → gate, up →
-    silu · → down → add] → norm → rows whose logits are wanted → head → draw
+    silu · → down → add] → norm → rows whose logits are wanted → head → draw, or step the beams
 
 The step is recorded once for each batch size and replayed in one call; nothing here runs per step but `run`.
 """
@@ -113,6 +113,7 @@ class Decoder:
         ops.gather_rows(x, plan.rows, self._last, plan.num_rows)
         ops.linear(self._last, self._head, self._logits, plan.num_rows)
         ops.sample(self._logits, self._batch.params, plan, self._batch.drawn)
+        ops.beam_step(self._logits, self._batch.searches)
 
     def logits(self, first: int, last: int) -> Float32:
         """Rows [first, last) of the last step's logits."""

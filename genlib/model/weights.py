@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..errors import CheckpointError
-from ..ops.base import Tensor
+from ..ops.tensor import Tensor
 from .checksum import Checksum
 from .config import ModelConfig
 from .fields import raise_problems

@@ -16,8 +16,9 @@ import numpy.typing as npt
 
 from .. import _native
 from ..errors import BackendError
-from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams, Tensor
+from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams
 from .searches import Searches
+from .tensor import Tensor
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 

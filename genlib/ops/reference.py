@@ -14,8 +14,9 @@ import numpy as np
 import numpy.typing as npt
 
 from . import reference_beam, reference_sampling
-from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams, Tensor
+from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams
 from .searches import Searches
+from .tensor import Tensor
 
 W = 16  # positions per page
 
