@@ -28,7 +28,7 @@ inline BeamFound beam_row(const LogitArgs& args, const BeamRow& beam, BeamCandid
   if (peak == __builtin_inff()) return {0, sampling::kInfinite};
   if (peak == -__builtin_inff()) return {0, sampling::kNothingFinite};
   if (beam.sum < beam.least) return {0, sampling::kDrawn};
-  const double log_of_total = sampling::log_total(sum_tiles(row));
+  const double log_of_total = sampling::log_total(sum_tiles(row, nullptr).model);
   BestCandidates best = {to, beam.wanted, 0};
   float floor = kLowest;
   if (beam.wanted < row.num_finite) {
