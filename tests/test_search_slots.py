@@ -1,0 +1,121 @@
+"""Where beam searches live: slots, lanes, automata side by side; and what their beams hold in pages."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+import genlib
+from genlib import automaton
+from genlib._native import PAGE_SIZE, StateTable
+from genlib.requests import BeamSearch
+from genlib.search_slots import STOP_STATES, SearchSlots
+
+from .helpers_engine import ByteTokenizer, check_pages_back, fake_engine
+
+BYTES = ByteTokenizer()
+
+
+def slots(rows: int = 6) -> SearchSlots:
+    return SearchSlots(rows, 100, 260, frozenset({256}), BYTES.token_bytes)
+
+
+def request(**options) -> BeamSearch:
+    return BeamSearch(None, **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.text("ab", max_size=12)), max_size=25), st.randoms())
+def test_automata_never_touch(texts, random):
+    """Searches come and go; each finds its own stop sequence, and nobody else's."""
+    s, live = slots(), {}
+    for beams, stop in texts:
+        if len(live) == 6 or (live and random.random() < 0.4):
+            s.close(live.pop(random.choice(list(live)))[0])
+        slot = s.open(request(num_beams=beams), (stop,) if stop else (), b"")
+        live[slot.index] = (slot, stop)
+        taken = [range(x.first_state, x.first_state + x.num_states) for x, _ in live.values()]
+        assert sum(map(len, taken)) == len(set().union(*taken))
+        for other, text in live.values():
+            table = s.buffers.stop_next[other.first_state : other.first_state + other.num_states]
+            if text:
+                state = automaton.run(table, other.first_state, b"ab" + text.encode())
+                assert s.buffers.stop_ends[state]
+            else:
+                assert not s.buffers.stop_state[other.lanes].any()
+
+
+def test_a_slot_starts_afresh():
+    s = slots()
+    first = s.open(request(num_beams=3, length_penalty=2.0, early_stopping="never", max_length=7), ("x",), b"")
+    b = s.buffers
+    for field in (b.score, b.pool_score, b.pool_length, b.stop_state):
+        field[first.lanes] = 5
+    b.done[first.index] = b.length[first.index] = 1
+    s.close(first)
+    again = s.open(request(num_beams=2, max_length=5), (), b"")
+    assert again.index == first.index
+    assert b.score[again.lanes].tolist() == [0, np.float32(-1e9)]
+    assert not (b.pool_length[again.lanes].any() or b.stop_state[again.lanes].any() or b.done[again.index])
+    assert (b.bound_length[again.index], b.length[again.index]) == (0, 0)
+    assert b.norms[again.index, 1:6].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_stop_sequences_that_fill_the_automaton():
+    s, half = slots(), "a" * (STOP_STATES // 2)
+    first = s.open(request(), (half,), b"")
+    assert s.open(request(), (half,), b"") is None
+    s.close(first)
+    assert s.open(request(), (half,), b"") is not None
+    with pytest.raises(genlib.OutOfCapacity, match="stop_sequences"):
+        s.open(request(), ("a" * STOP_STATES,), b"")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_branching_keeps_the_tokens_and_the_table(data):
+    k = data.draw(st.integers(1, 6))
+    table = StateTable(200)
+    trunk = table.create(0)
+    table.append(trunk, np.arange(data.draw(st.integers(1, 40)), dtype=np.int32))
+    handles = np.array([trunk, *(table.fork(trunk) for _ in range(k - 1))], np.int64)
+    texts = [table.tokens(int(h)).tolist() for h in handles]
+    for _ in range(data.draw(st.integers(1, 25))):
+        parents = data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k))
+        tokens = data.draw(st.lists(st.integers(0, 9), min_size=k, max_size=k))
+        table.branch(handles, np.array(parents, np.int32))
+        table.append_one(handles, np.array(tokens, np.int32))
+        texts = [[*texts[p], t] for p, t in zip(parents, tokens, strict=True)]
+        table.check_integrity()
+        assert [table.tokens(int(h)).tolist() for h in handles] == texts
+        assert table.num_entries == k
+    with pytest.raises(ValueError, match="`parents` must be from 0 to"):
+        table.branch(handles, np.full(k, k, np.int32))
+    for handle in handles.tolist():
+        table.free(handle)
+    assert table.num_free == 200
+
+
+@pytest.mark.parametrize(("beams", "prefix", "length"), [(4, 100, 40), (8, 161, 16), (1, 32, 50)])
+def test_beams_hold_the_prefix_once_and_their_own_tokens(beams, prefix, length):
+    """K beams of T tokens on a prefix of P tokens: P + K · T positions, in whole pages, at every step."""
+    with fake_engine(pages=200) as engine:
+        state = engine.create_state(tokens=[97] * prefix)
+        most = 0
+        run = engine._model.run
+
+        def watch(num_tokens):
+            nonlocal most
+            run(num_tokens)
+            most = max(most, engine.cache.num_pages - engine.cache.table.num_free)
+
+        engine._model.run = watch
+        genlib.beam_search(state, num_beams=beams, max_length=length, early_stopping="never")
+        whole, own = prefix // PAGE_SIZE, prefix % PAGE_SIZE + length
+        assert most <= whole + 1 + beams * math.ceil(own / PAGE_SIZE)
+        state.close()
+        check_pages_back(engine)
