@@ -1,5 +1,4 @@
-// 16-bit floats to float32, exactly, in integer arithmetic. Inline per unit: each vector width has its own
-// copy.
+// 16-bit floats to float32, exactly, in integer arithmetic.
 #pragma once
 
 #include <cstdint>

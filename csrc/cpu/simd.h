@@ -10,8 +10,6 @@
 
 #include <cstdint>
 
-#include "cpu/half.h"
-
 #if defined(__AVX512F__) || defined(__FMA__)
 #include <immintrin.h>
 #endif
@@ -183,9 +181,19 @@ GENLIB_INLINE f32x16 widen_float16(const uint16_t* from) {
     r.part[i] = reinterpret_cast<f32x16::Native>(
         _mm256_cvtph_ps(_mm_loadu_si128(reinterpret_cast<const __m128i*>(from + 8 * i))));
 #else
-  uint32_t bits[kLanes];
-  for (int i = 0; i < kLanes; ++i) bits[i] = float_bits_of_half(from[i]);
-  r = bit_cast<float>(load<uint32_t>(bits));
+  // Moved to its place, an exponent is 112 too small, that of infinities and NaNs 224. A denormal is its
+  // fraction as an integer, times 2^-24: a normal float32, so that no mode of the machine can flush it.
+  typedef uint16_t Halves __attribute__((vector_size(kVectorBytes / 2), aligned(2), may_alias));
+  for (int i = 0; i < u32x16::kParts; ++i) {
+    const auto bits = __builtin_convertvector(*reinterpret_cast<const Halves*>(from + i * u32x16::kPerPart),
+                                              i32x16::Native);
+    const i32x16::Native rest = bits & 0x7fff, wide = (rest << 13) + (112 << 23);
+    const i32x16::Native big = rest >= 0x7c00 ? wide + (112 << 23) : wide;
+    const i32x16::Native quiet = rest > 0x7c00 ? big | 0x400000 : big;
+    const auto small =
+        reinterpret_cast<i32x16::Native>(__builtin_convertvector(rest, f32x16::Native) * 0x1p-24f);
+    r.part[i] = reinterpret_cast<f32x16::Native>(((bits & 0x8000) << 16) | (rest < 0x400 ? small : quiet));
+  }
 #endif
   return r;
 }
