@@ -2,6 +2,8 @@
 
 Seeds are fixed, so nothing here can flake. Thresholds are z = 4.75: a right sampler, given other seeds, would
 pass each with odds of a million to one.
+
+Apart from the tests of the sampler's bits, because the sanitizers learn nothing from millions of equal rows.
 """
 
 from __future__ import annotations
