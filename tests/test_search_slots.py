@@ -60,8 +60,8 @@ def test_a_slot_starts_afresh():
     again = s.open(request(num_beams=2, max_length=5), (), b"")
     assert again.index == first.index
     assert b.score[again.lanes].tolist() == [0, np.float32(-1e9)]
-    assert not (b.pool_length[again.lanes].any() or b.stop_state[again.lanes].any() or b.done[again.index])
-    assert (b.bound_length[again.index], b.length[again.index]) == (0, 0)
+    assert not any(field[again.lanes].any() for field in (b.pool_length, b.stop_state))
+    assert (b.bound_length[again.index], b.length[again.index], b.done[again.index]) == (0, 0, 0)
     assert b.norms[again.index, 1:6].tolist() == [1, 2, 3, 4, 5]
 
 
