@@ -1,7 +1,14 @@
 """Set up before any test is imported."""
 
+import os
 import sys
 from pathlib import Path
+
+import pytest
+
+# Triton decides as it is imported whether kernels run in its interpreter, which needs no GPU. To run them on one:
+# TRITON_INTERPRET=0 python -m pytest tests/test_kernels_gpu.py
+os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from hypothesis import HealthCheck, settings
 
@@ -13,3 +20,7 @@ settings.load_profile("genlib")
 # package of that name, which transformers looks for. The tests need the installed genlib only.
 ROOT = Path(__file__).parent.parent
 sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU, and TRITON_INTERPRET=0")

@@ -1,0 +1,99 @@
+"""`genlib.kernels`: sampling on torch tensors, on a GPU or the CPU, without an engine (docs/kernels.md)."""
+
+from __future__ import annotations
+
+from dataclasses import fields
+
+import torch
+
+from genlib.checks import refuse
+from genlib.errors import BackendError
+
+from . import host
+from .edits import Edits
+from .request import Request
+from .sampled import Sampled, new_sampled
+from .workspace import Workspace, new_workspace
+
+
+def sample(
+    logits: torch.Tensor,
+    *,
+    temperature: float | torch.Tensor = 1.0,
+    top_k: int | torch.Tensor = 0,
+    top_p: float | torch.Tensor = 1.0,
+    min_p: float | torch.Tensor = 0.0,
+    seeds: torch.Tensor,
+    positions: torch.Tensor,
+    streams: int | torch.Tensor = 0,
+    allowed: torch.Tensor | None = None,
+    edits: Edits | None = None,
+    repetition_penalty: float | torch.Tensor = 1.0,
+    presence_penalty: float | torch.Tensor = 0.0,
+    frequency_penalty: float | torch.Tensor = 0.0,
+    top_logprobs: int = 0,
+    out: Sampled | None = None,
+    workspace: Workspace | None = None,
+) -> Sampled:
+    """Draws a token from each row of logits [S, V] (float32, bfloat16, float16; rows may lie apart).
+
+    Each parameter is a number for all rows or a tensor [S] on the device of the logits: float32 or float64, top_k
+    int32 or int64, streams int64. A row's draw is a function of its logits, its parameters and its (seeds,
+    streams, positions), int64 [S] each, alone. allowed [S, ceil(V / 32)] int32: bit v % 32 of word v // 32 allows
+    token v. edits: logit bias and occurrences, which the penalties need.
+
+    On a GPU nothing waits for the host, so that the call can be captured in a graph; out and workspace are then
+    buffers of the caller's, else allocated. InvalidRequest (a ValueError) names what is wrong; what tensors on a
+    GPU hold is not checked: a row's status tells of logits that cannot be drawn from.
+    """
+    request = Request(
+        logits=logits,
+        temperature=temperature,
+        top_k=top_k,
+        top_p=top_p,
+        min_p=min_p,
+        seeds=seeds,
+        positions=positions,
+        streams=streams,
+        allowed=allowed,
+        edits=edits,
+        repetition_penalty=repetition_penalty,
+        presence_penalty=presence_penalty,
+        frequency_penalty=frequency_penalty,
+        top_logprobs=top_logprobs,
+    )
+    drawn = new_sampled(request.num_rows, top_logprobs, logits.device) if out is None else _checked_out(request, out)
+    if request.num_rows == 0:
+        return drawn
+    if logits.device.type == "cpu":
+        host.run(request, drawn)
+    else:
+        _run_on_device(request, drawn, workspace)
+    return drawn
+
+
+def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) -> None:
+    device = request.logits.device
+    if device.type != "cuda":
+        raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
+    from . import device as kernels  # noqa: PLC0415 (Triton is there on Linux only)
+
+    if workspace is None:
+        workspace = new_workspace(request.num_rows, request.vocabulary, device, request.truncates)
+    elif not workspace.fits(request.num_rows, request.vocabulary, device, request.truncates):
+        raise refuse("workspace", f"be for {list(request.logits.shape)} on {device}, with `truncates`", workspace.size)
+    with torch.cuda.device(device):
+        kernels.run(request, workspace.work, out)
+
+
+def _checked_out(request: Request, out: Sampled) -> Sampled:
+    expected = new_sampled(request.num_rows, request.top_logprobs, "meta")
+    for field in fields(Sampled):
+        want, have = getattr(expected, field.name), getattr(out, field.name)
+        if want is None and have is None:
+            continue
+        if want is None or have is None or (want.shape, want.dtype) != (have.shape, have.dtype):
+            raise refuse(f"out.{field.name}", "be as `new_sampled` makes it for this call", have)
+        if have.device != request.logits.device or not have.is_contiguous():
+            raise refuse(f"out.{field.name}", f"be contiguous and on {request.logits.device}", str(have.device))
+    return out

@@ -1,0 +1,201 @@
+"""The exact way for rows whose boundary is not among their candidates: a full pass over the GPU, then one program.
+
+`split` sums what lies above the guessed keys and lists what lies between them. `finish` narrows that list around the
+boundary until it can be sorted. If the guess was wrong, or the list too short for it, it does the splitting again
+itself, over the whole row: slow, and as exact.
+"""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from . import sizes
+from .answers import write_row
+from .choose import walk
+from .guess import SAMPLE, guess, weight_of
+from .keys import ALL, sort
+from .mass import INFINITY, probability, random_word, target_of
+from .split import split_again, split_weights
+from .tiles import WIDEST, num_tiles, row_max, row_sum
+
+SORTABLE = tl.constexpr(sizes.SORTABLE)
+LOG_SORTABLE = tl.constexpr(sizes.SORTABLE.bit_length() - 1)
+CHUNK = tl.constexpr(1024)
+
+
+@triton.jit
+def next_keys(listed, stored, count, low, high, least, most, above, inside, wanted, by_count, peak, scale, doubts):
+    """Where to split after low and high, and what is known: the boundary lies from `least` to `most`.
+
+    Of the `count` keys between low and high, `stored` are listed. above, inside: the split's weights; wanted: the
+    boundary's, counted from the first key. doubts: as `guess` has them.
+    """
+    if wanted <= above:
+        least = high
+        low = high
+        high = most
+    elif wanted > above + inside:
+        most = low
+        high = low
+        low = least
+    else:
+        least = low
+        most = high
+        at = tl.arange(0, SAMPLE)
+        keys = tl.load(listed + (at.to(tl.int64) * stored // SAMPLE))
+        unit = tl.where(by_count, 1.0, 1.0 / (1 << 40))
+        share = SAMPLE / count.to(tl.float32)
+        guess_low, guess_high = guess(
+            keys, by_count, peak, scale, (above + inside - wanted).to(tl.float32) * unit * share, doubts
+        )
+        low = tl.maximum(low, guess_low)
+        high = tl.minimum(high, guess_high)
+    return low, high, least, most
+
+
+@triton.jit
+def split_list(listed, n, low, high, by_count, peak, scale, room):
+    """Of the n listed keys: the weights from `high` on and from `low` to `high`, and the number of the latter.
+
+    Those go behind the list, as far as there is room for them.
+    """
+    above = tl.full((), 0, tl.uint64)
+    inside = tl.full((), 0, tl.uint64)
+    count = 0
+    tl.debug_barrier()
+    for i in range(0, n, CHUNK):
+        at = i + tl.arange(0, CHUNK)
+        keys = tl.load(listed + at, mask=at < n, other=0)
+        weight = weight_of(keys, by_count, peak, scale)
+        chosen = (keys >= low) & (keys < high) & (keys != 0)
+        flags = chosen.to(tl.int32)
+        above += tl.sum(tl.where(keys >= high, weight, 0))
+        inside += tl.sum(tl.where(chosen, weight, 0))
+        slots = count + tl.cumsum(flags) - 1
+        tl.store(listed + room + slots, keys, mask=chosen & (slots < 2 * SORTABLE))
+        count += tl.sum(flags)
+    tl.debug_barrier()
+    return above, inside, count
+
+
+@triton.jit
+def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, scale, room, PLAIN: tl.constexpr):
+    """The boundary: the first key of the row's order where the weight from the top on reaches `wanted`.
+
+    low, high: of the row's last split. Gives these two as well, of the split that it ends with: the boundary lies
+    between them, and all keys there are listed.
+    """
+    tiles = num_tiles(logits)
+    listed = work.inside + s * (room + 2 * SORTABLE)
+    least = tl.full((), 0, tl.uint64)
+    most = tl.full((), ALL, tl.uint64)
+    above, inside, count = split_weights(work, s, tiles, by_count)
+    row_low = low
+    row_high = high
+    # First the row is split, until a list holds the boundary; then that list of n keys, under `upper` of weight.
+    n = 0
+    upper = above
+    begin = 0
+    stored = tl.minimum(count, room)
+    doubts = 0.0
+    right = (wanted > above) & (wanted <= above + inside)
+    while (count > SORTABLE) | (right == 0):
+        if (n == 0) & (count <= room) & right:
+            n = count
+            upper = above
+            row_low = low
+            row_high = high
+        # After a wrong guess, −1, there is doubt about all of the next, which then is the middle of the sample.
+        doubt = tl.where(doubts < 0, INFINITY, tl.where(n == 0, 3.5, 2.0))
+        doubts = tl.where(right, doubt, tl.where(doubts > 0, -1.0, 0.0))
+        low, high, least, most = next_keys(
+            listed + begin, stored, count, low, high, least, most, above, inside, wanted, by_count, peak, scale, doubts
+        )
+        if n == 0:
+            split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
+            above, inside, count = split_weights(work, s, tiles, by_count)
+            row_low = low
+            row_high = high
+            stored = tl.minimum(count, room)
+        else:
+            above, inside, count = split_list(listed, n, low, high, by_count, peak, scale, room)
+            above += upper
+            begin = room
+            stored = tl.minimum(count, 2 * SORTABLE)
+        right = (wanted > above) & (wanted <= above + inside)
+    rank = tl.arange(0, SORTABLE)
+    keys = sort(tl.load(listed + begin + rank, mask=rank < count, other=0), LOG_SORTABLE, True)
+    running = above + tl.cumsum(weight_of(keys, by_count, peak, scale))
+    place = tl.sum((running < wanted).to(tl.int32))
+    return tl.sum(tl.where(rank == place, keys, 0)), row_low, row_high
+
+
+@triton.jit
+def kept_masses(work, s, tiles, boundary, peak, scale, room):
+    """The kept mass of each tile [WIDEST] and the number kept, for a boundary between the keys of the last split.
+
+    A tile's listed keys lie together, so their kept mass is a difference of two running sums, which are written
+    over the list.
+    """
+    listed = work.inside + s * (room + 2 * SORTABLE)
+    n = tl.load(work.num_inside + s)
+    sum_before = tl.full((), 0, tl.uint64)
+    count = row_sum(work.above_count, s, tiles)
+    for i in range(0, n, CHUNK):
+        at = i + tl.arange(0, CHUNK)
+        keys = tl.load(listed + at, mask=at < n, other=0)
+        kept = (keys >= boundary) & (keys != 0)
+        each = tl.where(kept, weight_of(keys, False, peak, scale), 0)
+        tl.debug_barrier()
+        tl.store(listed + at, sum_before + tl.cumsum(each), mask=at < n)
+        sum_before += tl.sum(each)
+        count += tl.sum(kept.to(tl.int32))
+    tl.debug_barrier()
+    at = tl.arange(0, WIDEST)
+    here = at < tiles
+    first = tl.load(work.inside_first + s * tiles + at, mask=here, other=0)
+    last = first + tl.load(work.inside_count + s * tiles + at, mask=here, other=0)
+    masses = tl.load(work.above_mass + s * tiles + at, mask=here, other=0)
+    masses += tl.load(listed + last - 1, mask=here & (last > first), other=0)
+    masses -= tl.load(listed + first - 1, mask=here & (last > first) & (first > 0), other=0)
+    return masses, count
+
+
+@triton.jit(do_not_specialize=["given"])
+def finish(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.constexpr):
+    """Grid S. Finds the boundary of a row that `choose` left, top-k's and then top-p's, and draws."""
+    s = tl.program_id(0).to(tl.int64)
+    if tl.load(work.slow + s) != 0:
+        tiles = num_tiles(logits)
+        peak = row_max(work.tile_peak, s, tiles, WIDEST)
+        scale = tl.load(work.scale + s)
+        k = tl.load(work.top_k + s)
+        top_p = tl.load(work.top_p + s).to(tl.uint64)
+        low = tl.load(work.low + s)
+        high = tl.load(work.high + s)
+        boundary = tl.full((), 0, tl.uint64)
+        for phase in range(2):  # top-k by numbers, then top-p by masses
+            by_count = phase == 0
+            wanted = k.to(tl.uint64)
+            if phase == 1:
+                whole = row_sum(work.tile_mass, s, tiles)
+                if k > 0:
+                    listed = work.inside + s * (room + 2 * SORTABLE)
+                    n = tl.load(work.num_inside + s)
+                    whole, _, _ = split_list(listed, n, boundary, boundary, by_count, peak, scale, room)
+                    whole += row_sum(work.above_mass, s, tiles)
+                wanted = tl.where(top_p > 0, target_of(top_p, whole), 0)
+            if wanted > 0:
+                boundary, low, high = find(
+                    logits, changes, work, given, s, low, high, wanted, by_count, peak, scale, room, PLAIN
+                )
+        boundary = tl.maximum(boundary, tl.load(work.floor + s))
+        if (boundary < low) | (boundary > high):
+            split_again(logits, changes, work, given, s, boundary, boundary, peak, scale, room, PLAIN)
+        masses, kept = kept_masses(work, s, tiles, boundary, peak, scale, room)
+        word = random_word(tl.load(seeds + s), tl.load(work.stream + s), tl.load(positions + s))
+        token, y, total = walk(masses, word, logits, changes, given, s, peak, scale, boundary, PLAIN)
+        raw_peak = row_max(work.raw_peak, s, tiles, WIDEST)
+        sampling = probability(y, total.to(tl.float64))
+        write_row(logits, changes, work, out, given, s, raw_peak, 0, token, sampling, kept, PLAIN)

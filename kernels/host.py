@@ -1,0 +1,84 @@
+"""The same call on the CPU: by the C++ sampler."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+import torch
+
+from genlib import _native
+from genlib.ops import rows
+from genlib.ops.base import Drawn, RowParams
+
+from .request import Request
+from .sampled import Sampled
+
+
+def _float64(value: float | torch.Tensor, S: int) -> list[float]:
+    """A parameter's value for each row."""
+    return value.to(torch.float64).tolist() if isinstance(value, torch.Tensor) else [float(value)] * S
+
+
+def _integers(value: int | torch.Tensor, S: int, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
+    array = value.numpy() if isinstance(value, torch.Tensor) else np.full(S, value)
+    return np.ascontiguousarray(array, dtype)
+
+
+def row_params(request: Request) -> RowParams:
+    """The request as the contract has it."""
+    S, edits = request.num_rows, request.edits
+    none = torch.zeros(S, dtype=torch.int64)
+    masks = np.zeros((0, (request.vocabulary + 31) // 32), np.uint32)
+    if request.allowed is not None:
+        masks = np.ascontiguousarray(request.allowed.numpy()).view(np.uint32)
+    return RowParams(
+        scale=np.array([rows.row_scale(t) for t in _float64(request.temperature, S)], np.float32),
+        top_k=_integers(request.top_k, S, np.int32),
+        top_p=np.array([rows.row_top_p(p) for p in _float64(request.top_p, S)], np.uint32),
+        min_p=np.array([rows.row_min_p(p) for p in _float64(request.min_p, S)], np.float32),
+        seed=_integers(request.seeds, S, np.int64).view(np.uint64),
+        stream=_integers(request.streams, S, np.int64).view(np.uint64),
+        position=_integers(request.positions, S, np.int64),
+        mask=np.arange(S, dtype=np.int32) if len(masks) else np.full(S, -1, np.int32),
+        forced=np.full(S, -1, np.int32),
+        top_n=np.full(S, request.top_logprobs, np.int32),
+        repetition=np.array(_float64(request.repetition_penalty, S), np.float32),
+        presence=np.array(_float64(request.presence_penalty, S), np.float32),
+        frequency=np.array(_float64(request.frequency_penalty, S), np.float32),
+        edit_start=(none if edits is None else edits.start).numpy(),
+        edit_count=(none.to(torch.int32) if edits is None else edits.count).numpy(),
+        masks=masks,
+        edit_token=np.zeros(0, np.int32) if edits is None else edits.token.numpy(),
+        edit_bias=np.zeros(0, np.float32) if edits is None else edits.bias.numpy(),
+        edit_seen=np.zeros(0, np.int32) if edits is None else edits.seen.numpy(),
+    )
+
+
+def _logits(logits: torch.Tensor) -> npt.NDArray[np.generic]:
+    """The tensor's memory; bfloat16 as its bits."""
+    if logits.dtype == torch.bfloat16:
+        return logits.view(torch.int16).numpy().view(np.uint16)
+    return logits.numpy()
+
+
+def run(request: Request, out: Sampled) -> None:
+    """Samples on as many threads as torch may use."""
+    S, N = request.num_rows, request.top_logprobs
+    drawn = Drawn(
+        token=np.empty(S, np.int32),
+        probability=out.probability.numpy(),
+        logprob=out.logprob.numpy(),
+        sampling_probability=out.sampling_probability.numpy(),
+        num_kept=out.num_kept.numpy(),
+        status=out.status.numpy(),
+        top_token=np.empty((S, N), np.int32),
+        top_probability=out.top_probabilities.numpy() if N else np.empty((S, 0), np.float32),
+        top_logprob=out.top_logprobs.numpy() if N else np.empty((S, 0), np.float32),
+    )
+    width = _native.cpu_widths()[0]
+    threads = max(1, min(S, torch.get_num_threads()))
+    logits, rows_drawn = _logits(request.logits), np.array([S], np.int32)
+    _native.sample_rows(width, logits, row_params(request), rows_drawn, drawn, threads)
+    out.token.copy_(torch.from_numpy(drawn.token))
+    if N:
+        out.top_tokens.copy_(torch.from_numpy(drawn.top_token))

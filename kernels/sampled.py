@@ -1,0 +1,47 @@
+"""What `sample` answers."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True, slots=True)
+class Sampled:
+    """S tokens, and what is known of each.
+
+    probability, logprob: under the model, of the logits as they came, at temperature 1. sampling_probability: under
+    the distribution drawn from. num_kept: tokens that could have been drawn. status: 0 is good; 1: no allowed token
+    has a finite value; 2: a value is +inf; then token is −1. The top_ fields hold the N most likely tokens of the
+    model, best first, −1 where finite ones end; None unless asked for.
+    """
+
+    token: torch.Tensor  # [S] int64
+    probability: torch.Tensor  # [S] float32
+    logprob: torch.Tensor  # [S] float32
+    sampling_probability: torch.Tensor  # [S] float32
+    num_kept: torch.Tensor  # [S] int32
+    status: torch.Tensor  # [S] int32
+    top_tokens: torch.Tensor | None  # [S, N] int64
+    top_probabilities: torch.Tensor | None  # [S, N] float32
+    top_logprobs: torch.Tensor | None  # [S, N] float32
+
+
+def new_sampled(rows: int, top_logprobs: int, device: torch.device | str) -> Sampled:
+    """Buffers of undefined contents for S rows, as `sample(out=…)` takes them."""
+
+    def empty(dtype: torch.dtype, *shape: int) -> torch.Tensor:
+        return torch.empty((rows, *shape), dtype=dtype, device=device)
+
+    return Sampled(
+        token=empty(torch.int64),
+        probability=empty(torch.float32),
+        logprob=empty(torch.float32),
+        sampling_probability=empty(torch.float32),
+        num_kept=empty(torch.int32),
+        status=empty(torch.int32),
+        top_tokens=empty(torch.int64, top_logprobs) if top_logprobs else None,
+        top_probabilities=empty(torch.float32, top_logprobs) if top_logprobs else None,
+        top_logprobs=empty(torch.float32, top_logprobs) if top_logprobs else None,
+    )

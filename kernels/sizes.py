@@ -1,0 +1,23 @@
+"""Sizes that the buffers and the kernels share."""
+
+TILE = 1024  # tokens of a tile
+GROUPS = 16  # groups of a tile, whose peaks say which tokens are candidates
+VECTOR = 8  # tokens that are listed together if one of them is a candidate
+LISTED = 512  # most such vectors of a row, and most candidates
+SORTABLE = 1024  # most keys around a boundary that are sorted
+TOPS = 64  # most of the most likely tokens
+MAX_VOCABULARY = 1 << 20
+WIDEST = MAX_VOCABULARY // TILE  # most tiles of a row
+
+
+def num_tiles(V: int) -> int:
+    """T of a row of V tokens."""
+    return -(-V // TILE)
+
+
+def room_inside(V: int) -> int:
+    """Room in the list of keys around a row's boundary.
+
+    The guess leaves 3.5 standard deviations of a sample of 1024 on both sides: V / 9 tokens at most, mostly.
+    """
+    return max(SORTABLE, -(-V // (8 * TILE)) * TILE)

@@ -1,0 +1,171 @@
+"""Compiles what the sampler launches, ahead of time and without a GPU, and reports on it as JSON lines.
+
+    TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 80 90 100
+
+One line for each kernel, variant and architecture: registers, spilled bytes, instructions, and which instructions
+there are that the contract's rounding forbids. Kernels, arguments and options are those of `sampling.run`.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+import tempfile
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import torch
+import triton
+from genlib.kernels import device, edits_of, new_sampled, new_workspace, sampling
+from genlib.kernels.request import Request
+from triton.backends.compiler import GPUTarget
+from triton.compiler import ASTSource
+
+TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
+KERNELS = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
+TYPES = {
+    torch.float32: "fp32",
+    torch.float64: "fp64",
+    torch.bfloat16: "bf16",
+    torch.float16: "fp16",
+    torch.int32: "i32",
+    torch.int64: "i64",
+    torch.uint64: "u64",
+}
+
+
+class Recorder:
+    """Stands in for a kernel: keeps what it is launched with."""
+
+    def __init__(self, kernel: Any, launches: list[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> None:
+        self.kernel, self.launches = kernel, launches
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        return lambda *args, **options: self.launches.append((self.kernel, args, options))
+
+
+def launches_of(request: Request) -> list[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
+    """Kernel, arguments and options of each launch of a request."""
+    launches: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
+    kernels = {name: getattr(sampling, name) for name in KERNELS}
+    for name, kernel in kernels.items():
+        setattr(sampling, name, Recorder(kernel, launches))
+    work = new_workspace(request.num_rows, request.vocabulary, "cpu").work
+    device.run(request, work, new_sampled(request.num_rows, request.top_logprobs, "cpu"))
+    for name, kernel in kernels.items():
+        setattr(sampling, name, kernel)
+    return launches
+
+
+def request_of(dtype: torch.dtype, V: int, changed: bool, truncates: bool, top_logprobs: int) -> Request:
+    """A request of four rows in which everything that selects a compiled variant is as said."""
+    S = 4
+    return Request(
+        logits=torch.zeros(S, V, dtype=dtype),
+        temperature=torch.ones(S),
+        top_k=5 if truncates else 0,
+        top_p=1.0,
+        min_p=0.0,
+        seeds=torch.zeros(S, dtype=torch.int64),
+        positions=torch.zeros(S, dtype=torch.int64),
+        streams=0,
+        allowed=torch.zeros(S, (V + 31) // 32, dtype=torch.int32) if changed else None,
+        edits=edits_of([{1: 1.0}] * S) if changed else None,
+        repetition_penalty=1.0,
+        presence_penalty=0.0,
+        frequency_penalty=0.0,
+        top_logprobs=top_logprobs,
+    )
+
+
+def type_of(arg: Any) -> Any:
+    """As Triton's signatures spell it."""
+    if isinstance(arg, tuple):
+        return type(arg)(*map(type_of, arg))
+    if isinstance(arg, torch.Tensor):
+        return "*" + TYPES[arg.dtype]
+    return "i32" if isinstance(arg, int) else "fp32"
+
+
+def alignments(arg: Any, path: tuple[int, ...]) -> Iterator[tuple[int, ...]]:
+    """The places of the arguments that a launch would find divisible by 16."""
+    if isinstance(arg, tuple):
+        for i, part in enumerate(arg):
+            yield from alignments(part, (*path, i))
+    elif isinstance(arg, torch.Tensor) or (isinstance(arg, int) and arg % 16 == 0):
+        yield path
+
+
+def compile_launch(kernel: Any, args: tuple[Any, ...], options: dict[str, Any], arch: int) -> Any:
+    """The launch, compiled for an architecture as the launch itself would."""
+    names = kernel.arg_names
+    constants = {name: value for name, value in options.items() if name in names}
+    signature = {name: type_of(arg) for name, arg in zip(names, args, strict=False)}
+    signature |= dict.fromkeys(constants, "constexpr")
+    plain = kernel.do_not_specialize
+    paths = [p for i, arg in enumerate(args) for p in alignments(arg, (i,)) if names[i] not in plain and i not in plain]
+    source = ASTSource(
+        kernel,
+        signature,
+        {(names.index(name),): value for name, value in constants.items()},
+        {path: [["tt.divisibility", 16]] for path in paths},
+    )
+    compiler_options = {name: value for name, value in options.items() if name not in names}
+    return triton.compile(source, target=GPUTarget("cuda", arch, 32), options=compiler_options)
+
+
+def inspect(tool: str, *arguments: str) -> str:
+    """What a tool of CUDA's, as Triton brings it, says of a file."""
+    return subprocess.run([TOOLS / tool, *arguments], capture_output=True, text=True, check=True).stdout
+
+
+def report(compiled: Any) -> dict[str, Any]:
+    """What the tests read out of a compiled kernel."""
+    with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
+        file.write(compiled.asm["cubin"])
+        file.flush()
+        usage = inspect("cuobjdump", "-res-usage", file.name)
+        sass = inspect("nvdisasm", "-c", file.name)
+    resources = {name: int(n) for name, n in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", usage)}
+    operations = Counter(re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\d+\s+)?([A-Z0-9]+)", sass, re.M))
+    ptx = compiled.asm["ptx"]
+    return {
+        "registers": resources["REG"],
+        "stack": resources["STACK"],
+        "local": resources["LOCAL"],
+        "shared": resources["SHARED"],
+        "instructions": operations.total() - operations["NOP"],
+        "fused": sorted(name for name in operations if name in {"FFMA", "FFMA2", "HFMA2", "HFMA"}),
+        "loose": sorted(set(re.findall(r"\b\S*(?:fma\.|\.ftz|\.approx)\S*", ptx))),
+        "wide_loads": len(re.findall(r"ld\.global\S*\.v4", ptx)),
+        "operations": dict(operations),
+    }
+
+
+def main() -> None:
+    """Every variant of every kernel that is named, or all."""
+    seen = set()
+    variants = [
+        (dtype, 128256, changed, truncates, top)
+        for dtype in (torch.bfloat16, torch.float32)
+        for changed in (False, True)
+        for truncates, top in ((False, 0), (True, 0), (True, 5))
+    ]
+    for variant in variants:
+        for kernel, args, options in launches_of(request_of(*variant)):
+            constants = {name: value for name, value in options.items() if name.isupper()}
+            key = (kernel.fn.__name__, *constants.items(), str(variant[0]).removeprefix("torch."))
+            if key in seen:
+                continue
+            seen.add(key)
+            for arch in map(int, sys.argv[1:]):
+                about = {"kernel": key[0], "variant": constants, "dtype": key[-1], "arch": arch}
+                print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
+
+
+if __name__ == "__main__":
+    main()

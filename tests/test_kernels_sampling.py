@@ -1,0 +1,202 @@
+"""The Triton sampler equals the reference, in Triton's interpreter: each path of it, on rows that break samplers."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from genlib.kernels import sizes, split
+from helpers_kernels import EXACT, IS_INTERPRETED, arguments_of, as_tensor, assert_drawn, check_kernels, run_kernels
+from helpers_sampling import NEXT_TO_ONE, Case, adversarial_rows, params_of, run
+
+pytestmark = pytest.mark.skipif(not IS_INTERPRETED, reason="Triton compiles in this process")
+
+TEMPERATURES = (0.0, 1e-6, 0.1, 0.8, 1.0, 1.0, 2.3, 1e4)
+TOP_PS = (1e-12, 1e-8, 0.5, 0.9, 0.95, NEXT_TO_ONE, 1.0, 1.0)
+MIN_PS = (0.0, 0.0, 1e-8, 0.05, 1.0)
+
+
+def random_case(rng: np.random.Generator, V: int, changed: bool = False) -> Case:
+    """changed: with a mask, a bias or penalties, or all of them."""
+    ks = (0, 0, 0, 1, 2, 5, 50, 300, max(1, V // 3), max(1, V - 1), V, V + 7)
+    case = Case(
+        temperature=float(rng.choice(TEMPERATURES)),
+        top_k=int(rng.choice(ks)),
+        top_p=float(rng.choice(TOP_PS)),
+        min_p=float(rng.choice(MIN_PS)),
+        seed=int(rng.integers(2**64, dtype=np.uint64)),
+        stream=int(rng.integers(2**64, dtype=np.uint64)),
+        position=int(rng.integers(2**63)),
+    )
+    if not changed:
+        return case
+    share, tokens = float(rng.choice([0.01, 0.5, 0.99])), rng.permutation(V)[: min(V, 40)].tolist()
+    return dataclasses.replace(
+        case,
+        allowed=tuple(np.flatnonzero(rng.random(V) < share).tolist()) if rng.random() < 0.5 else None,
+        repetition=float(rng.choice([1.0, 1.2, 0.7])),
+        presence=float(rng.choice([0.0, 0.5, -0.3])),
+        frequency=float(rng.choice([0.0, 0.25])),
+        bias={token: float(rng.normal() * 3) for token in tokens[: rng.integers(20)]},
+        seen={token: int(rng.integers(0, 9)) for token in tokens[10 : 10 + rng.integers(30)]},
+    )
+
+
+@pytest.mark.parametrize("changed", [False, True])
+@pytest.mark.parametrize(("V", "rows"), [(2, 3), (17, 2), (509, 3), (1021, 2), (2051, 2)])
+def test_the_reference_is_equalled_on_adversarial_rows(V: int, rows: int, changed: bool) -> None:
+    rng = np.random.default_rng(V)
+    for row in adversarial_rows(V, rng).values():
+        check_kernels(np.tile(row, (rows, 1)), [random_case(rng, V, changed) for _ in range(rows)])
+
+
+def test_the_reference_is_equalled_at_full_size() -> None:
+    rng, V = np.random.default_rng(1), 128256
+    rows = adversarial_rows(V, rng)
+    cases = {
+        "wide": [Case(temperature=0.8, top_p=0.95, seed=3)],
+        "zipf": [Case(top_k=50, top_p=0.9, seed=4)],
+        "normal": [Case(temperature=0.8, seed=9)],
+        "zipf shuffled": [Case(temperature=0, top_k=7)],
+    }
+    logits = np.stack([rows[name] for name in cases])
+    work = check_kernels(logits, [case for several in cases.values() for case in several])
+    assert work.num_listed[1] <= 60, "interleaved tiles keep top-k's candidates few where likely tokens lie together"
+
+
+@pytest.mark.parametrize("V", [1300, 20011])
+def test_rows_that_candidates_cannot_answer_take_the_slow_way(V: int) -> None:
+    rng = np.random.default_rng(V)
+    rows = adversarial_rows(V, rng)
+    names = ("flat", "normal", "coarse", "all equal", "two values", "sorted", "near ties", "some NaN")
+    cases = [
+        Case(top_p=0.9, seed=1),
+        Case(temperature=2.3, top_k=V // 2, seed=2),
+        Case(top_k=V // 2, top_p=0.5, seed=3),
+        Case(temperature=3.0, min_p=1e-6, seed=4),
+        Case(temperature=3.0, top_k=V - 3, top_p=NEXT_TO_ONE, min_p=0.01, seed=5),
+    ]
+    logits = np.stack([rows[name] for name in names for _ in cases][: 40 if V < 5000 else 16])
+    work = check_kernels(logits, (cases * len(names))[: len(logits)])
+    assert work.slow.sum() > len(logits) // 2
+
+
+def test_a_wrong_guess_costs_time_and_no_exactness(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also where the list around the boundary has too little room."""
+    rng, V = np.random.default_rng(5), 4099
+    cases = [Case(top_p=0.9, seed=1), Case(top_k=1500, seed=2), Case(top_k=2000, top_p=0.7, seed=3)]
+    logits = np.stack([np.sort(rng.standard_normal(V)).astype(np.float32)] * 3)
+    for row in logits:  # the sample of every fourth value sees none of what lies between
+        row[1::4] += 3
+    splits = []
+
+    def split_again(*args: Any) -> None:
+        splits.append(args)
+        split.split_again(*args)
+
+    monkeypatch.setattr("genlib.kernels.finish.split_again", split_again)
+    for room in (1024, 2048):
+        for module in ("sampling", "workspace"):
+            monkeypatch.setattr(f"genlib.kernels.{module}.room_inside", lambda _, room=room: room)
+        assert check_kernels(logits, cases).slow.all()
+    assert 1 <= len(splits) < 40, "a guess after a wrong one halves what is left"
+
+
+@pytest.mark.parametrize("dtype", [np.uint16, np.float16])
+@pytest.mark.parametrize("changed", [False, True])
+def test_narrow_logits(dtype: Any, changed: bool) -> None:
+    rng, V = np.random.default_rng(7), 1500
+    values = (rng.standard_normal((6, V)) * 3).astype(np.float32)
+    values[0, :9] = (np.nan, -np.inf, 0, -0.0, 1e-7, 6e4, -6e4, np.nan, 0)
+    narrow = (values.view(np.uint32) >> 16).astype(np.uint16) if dtype is np.uint16 else values.astype(np.float16)
+    cases = [random_case(rng, V, changed) for _ in range(5)]
+    check_kernels(narrow, [*cases, Case(top_k=20, top_p=0.9, seed=1)])
+
+
+def test_rows_may_lie_apart() -> None:
+    rng, V = np.random.default_rng(8), 1100
+    wide = torch.from_numpy(rng.standard_normal((4, 2 * V + 3)).astype(np.float32))
+    cases = [random_case(rng, V) for _ in range(4)]
+    arguments = arguments_of(cases, V)
+    view, _ = run_kernels(wide[:, 5 : 5 + V], arguments)
+    copy, _ = run_kernels(wide[:, 5 : 5 + V].contiguous(), arguments)
+    for name in (*EXACT, "probability", "logprob"):
+        assert torch.equal(getattr(view, name), getattr(copy, name)), name
+
+
+def test_a_row_does_not_depend_on_its_company() -> None:
+    """Bit for bit, wherever it stands and whatever the other rows ask for."""
+    rng, V = np.random.default_rng(9), 2500
+    logits = (rng.standard_normal((8, V)) * 2).astype(np.float32)
+    cases = [random_case(rng, V) for _ in range(8)]
+    together, _ = run_kernels(as_tensor(logits), arguments_of(cases, V))
+    order = rng.permutation(8)
+    mixed, _ = run_kernels(as_tensor(logits[order]), arguments_of([cases[i] for i in order], V))
+    for name in (*EXACT, "probability", "logprob"):
+        assert torch.equal(getattr(together, name)[torch.from_numpy(order)], getattr(mixed, name)), name
+        for i in range(3):
+            alone, _ = run_kernels(as_tensor(logits[i : i + 1]), arguments_of(cases[i : i + 1], V))
+            assert torch.equal(getattr(together, name)[i : i + 1], getattr(alone, name)), name
+
+
+def as_numbers(case: Case) -> Mapping[str, Any]:
+    return {
+        "temperature": case.temperature,
+        "top_k": case.top_k,
+        "top_p": case.top_p,
+        "min_p": case.min_p,
+        "streams": case.stream,
+        "repetition_penalty": case.repetition,
+        "presence_penalty": case.presence,
+        "frequency_penalty": case.frequency,
+    }
+
+
+@pytest.mark.parametrize(
+    "case",
+    [
+        Case(seed=1, stream=5),
+        Case(temperature=0.0, seed=2),
+        Case(temperature=0.7, seed=3, stream=2**40),
+        Case(temperature=1.7, top_k=3, top_p=0.3, min_p=0.01, seed=4, position=2**40),
+        Case(top_p=1 / 3, seed=5, presence=0.1, frequency=0.7, repetition=1.3, seen={3: 2, 7: 0}),
+    ],
+)
+def test_numbers_are_as_good_as_tensors(case: Case) -> None:
+    V = 1200
+    logits = np.random.default_rng(10).standard_normal((2, V)).astype(np.float32)
+    arguments = arguments_of([case, case], V) | as_numbers(case)
+    got, _ = run_kernels(as_tensor(logits), arguments)
+    expected = run("reference", logits, params_of([case, case], V))
+    assert_drawn(got, expected, [case, case], not case.seen)
+
+
+@pytest.mark.parametrize("changed", [False, True])
+def test_the_most_likely_tokens(changed: bool) -> None:
+    rng, V = np.random.default_rng(11), 3000
+    rows = adversarial_rows(V, rng)
+    logits = np.stack([rows[name] for name in ("wide", "zipf", "one finite", "some +inf", "nothing", "all equal")])
+    cases = [dataclasses.replace(random_case(rng, V, changed), top_n=n) for n in (5, 5, 5, 5, 5, 5)]
+    check_kernels(logits, cases)
+    narrow = np.round(logits[:2] * 4) / 4
+    check_kernels(narrow[:, :70], [dataclasses.replace(Case(seed=1), top_n=64)] * 2)
+
+
+def test_a_device_that_lists_fewer_keys_than_there_are_still_finds_the_most_likely() -> None:
+    """All equal: every token is as likely as the last one wanted, more than can be listed."""
+    V = 6000
+    cases = [Case(seed=s, top_n=3) for s in range(2)]
+    work = check_kernels(np.zeros((2, V), np.float32), cases)
+    assert (work.num_top > sizes.LISTED).all()
+
+
+def test_finish_is_not_left_to_rows_that_have_a_result() -> None:
+    """`choose` says for each row whether `finish` is to answer it; nothing is answered twice."""
+    rng, V = np.random.default_rng(12), 1300
+    logits = np.stack([rng.standard_normal(V) * 4, rng.standard_normal(V) * 1e-3]).astype(np.float32)
+    work = check_kernels(logits, [Case(top_p=0.5, seed=1), Case(top_p=0.99, seed=2)])
+    assert work.slow.tolist() == [0, 1]
