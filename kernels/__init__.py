@@ -9,9 +9,9 @@ Importing this needs torch, and no GPU.
 if __name__ != "genlib.kernels":
     raise ImportError("this folder is installed as genlib.kernels; import it under that name")
 
-from .api import sample
+from .api import sample, warm_up
 from .edits import Edits, edits_of
 from .sampled import Sampled, new_sampled
 from .workspace import Workspace, new_workspace
 
-__all__ = ["Edits", "Sampled", "Workspace", "edits_of", "new_sampled", "new_workspace", "sample"]
+__all__ = ["Edits", "Sampled", "Workspace", "edits_of", "new_sampled", "new_workspace", "sample", "warm_up"]

@@ -10,7 +10,7 @@ from genlib.checks import refuse
 from genlib.errors import BackendError
 
 from . import host
-from .edits import Edits
+from .edits import Edits, edits_of
 from .request import Request
 from .sampled import Sampled, new_sampled
 from .workspace import Workspace, new_workspace
@@ -81,9 +81,28 @@ def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) 
     if workspace is None:
         workspace = new_workspace(request.num_rows, request.vocabulary, device, request.truncates)
     elif not workspace.fits(request.num_rows, request.vocabulary, device, request.truncates):
-        raise refuse("workspace", f"be for {list(request.logits.shape)} on {device}, with `truncates`", workspace.size)
+        need = f"be for {list(request.logits.shape)} on {device}" + ", with `truncates`" * request.truncates
+        raise refuse("workspace", need, (*workspace.size, str(workspace.device), workspace.truncates))
     with torch.cuda.device(device):
         kernels.run(request, workspace.work, out)
+
+
+def warm_up(device: torch.device | str, *, vocabulary: int, dtype: torch.dtype = torch.bfloat16) -> None:
+    """Compiles what `sample` launches on a GPU for logits of this many columns and this dtype, and waits for it.
+
+    Else the first call of each kind compiles its kernels, which takes tens of seconds, and cannot be captured.
+    Triton keeps them on disk. Parameters as numbers, or as float32, int32 and int64 tensors, need no more.
+    """
+    S = 2
+    logits = torch.zeros(S, vocabulary, dtype=dtype, device=device)
+    zeros = torch.zeros(S, dtype=torch.int64, device=device)
+    allowed = torch.full((S, (vocabulary + 31) // 32), -1, dtype=torch.int32, device=device)
+    edits = edits_of([{0: 1.0}] * S, device=device)
+    for changes in ({}, {"allowed": allowed, "edits": edits}):
+        for settings in ({}, {"top_k": 1}, {"top_logprobs": 1}, {"top_k": 1, "top_logprobs": 1}):
+            sample(logits, seeds=zeros, positions=zeros, **changes, **settings)
+    if logits.device.type == "cuda":
+        torch.cuda.synchronize(logits.device)
 
 
 def _checked_out(request: Request, out: Sampled) -> Sampled:

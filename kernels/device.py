@@ -9,6 +9,7 @@ from genlib.ops import rows
 
 from . import sampling, tiles
 from .answers import Outputs
+from .edits import Edits
 from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
@@ -56,21 +57,26 @@ def _settings(request: Request, work: Work) -> Settings:
 
 
 def _changes(request: Request, work: Work) -> tiles.Changes:
-    allowed, edits = request.allowed, request.edits
+    """Mask, edits and penalties; what is not there is any tensor of its type, which is then not read."""
+    edits = Edits(work.stream, work.top_k, work.top_k, work.scale, work.top_k)
+    penalties = (1.0, 0.0, 0.0)  # of no use without edits
+    if request.edits is not None:
+        edits = request.edits
+        penalties = (request.repetition_penalty, request.presence_penalty, request.frequency_penalty)
     return tiles.Changes(
-        mask=work.top_k if allowed is None else allowed,
-        mask_stride=0 if allowed is None else allowed.stride(0),
-        start=work.stream if edits is None else edits.start,
-        count=work.top_k if edits is None else edits.count,
-        token=work.top_k if edits is None else edits.token,
-        bias=work.scale if edits is None else edits.bias,
-        seen=work.top_k if edits is None else edits.seen,
-        repetition=_tensor(request.repetition_penalty, work.scale),
-        presence=_tensor(request.presence_penalty, work.scale),
-        frequency=_tensor(request.frequency_penalty, work.scale),
-        repetition_number=_number(request.repetition_penalty, 1.0),
-        presence_number=_number(request.presence_penalty, 0.0),
-        frequency_number=_number(request.frequency_penalty, 0.0),
+        mask=work.top_k if request.allowed is None else request.allowed,
+        mask_stride=0 if request.allowed is None else request.allowed.stride(0),
+        start=edits.start,
+        count=edits.count,
+        token=edits.token,
+        bias=edits.bias,
+        seen=edits.seen,
+        repetition=_tensor(penalties[0], work.scale),
+        presence=_tensor(penalties[1], work.scale),
+        frequency=_tensor(penalties[2], work.scale),
+        repetition_number=_number(penalties[0], 1.0),
+        presence_number=_number(penalties[1], 0.0),
+        frequency_number=_number(penalties[2], 0.0),
     )
 
 

@@ -111,8 +111,9 @@ class Request:
             return
         self._check_tensor(name, value, dtypes, (self.num_rows,))
         if value.device.type == "cpu":
-            right = (value >= low) & (value <= high)
-            right = right if also is None else right | (value == also)
+            wide = value.to(torch.float64) if torch.float64 in dtypes else value
+            right = (wide >= low) & (wide <= high)
+            right = right if also is None else right | (wide == also)
             if not right.all():
                 s = int((~right).nonzero()[0, 0])
                 raise refuse(f"{name}[{s}]", rule, value[s].item())

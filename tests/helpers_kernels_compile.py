@@ -1,13 +1,17 @@
 """Compiles what the sampler launches, ahead of time and without a GPU, and reports on it as JSON lines.
 
-    TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 80 90 100
+    TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90
+    TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90 every
 
-One line for each kernel, variant and architecture: registers, spilled bytes, instructions, and which instructions
-there are that the contract's rounding forbids. Kernels, arguments and options are those of `sampling.run`.
+One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
+rounding forbids. Kernels, arguments and options are those that `sampling.run` launches, for bfloat16. Without
+"every", kernels that take long are compiled for calls without mask and edits only: with them, they differ in how a
+tile is read, which all kernels share.
 """
 
 from __future__ import annotations
 
+import itertools
 import json
 import re
 import subprocess
@@ -27,6 +31,7 @@ from triton.compiler import ASTSource
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 KERNELS = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
+LONG = ("choose", "finish", "tops")
 TYPES = {
     torch.float32: "fp32",
     torch.float64: "fp64",
@@ -124,47 +129,50 @@ def inspect(tool: str, *arguments: str) -> str:
 
 
 def report(compiled: Any) -> dict[str, Any]:
-    """What the tests read out of a compiled kernel."""
+    """What the tests read out of a compiled kernel.
+
+    fused: multiply-adds. One with the zero register as a factor is no arithmetic: division looks at exponents so.
+    """
     with tempfile.NamedTemporaryFile(suffix=".cubin") as file:
         file.write(compiled.asm["cubin"])
         file.flush()
         usage = inspect("cuobjdump", "-res-usage", file.name)
         sass = inspect("nvdisasm", "-c", file.name)
     resources = {name: int(n) for name, n in re.findall(r"(REG|STACK|SHARED|LOCAL):(\d+)", usage)}
-    operations = Counter(re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\d+\s+)?([A-Z0-9]+)", sass, re.M))
+    lines = re.findall(r"^\s+/\*[0-9a-f]+\*/\s+(?:@!?U?P\d+\s+)?([A-Z0-9]+)(.*)", sass, re.M)
+    operations = Counter(name for name, _ in lines)
+    fused = [name + rest for name, rest in lines if re.match("FFMA|HFMA", name) and not re.search(r"\bRZ,", rest)]
     ptx = compiled.asm["ptx"]
     return {
         "registers": resources["REG"],
-        "stack": resources["STACK"],
-        "local": resources["LOCAL"],
+        "local_memory": resources["LOCAL"] + operations["LDL"] + operations["STL"],
         "shared": resources["SHARED"],
         "instructions": operations.total() - operations["NOP"],
-        "fused": sorted(name for name in operations if name in {"FFMA", "FFMA2", "HFMA2", "HFMA"}),
+        "fused": fused,
         "loose": sorted(set(re.findall(r"\b\S*(?:fma\.|\.ftz|\.approx)\S*", ptx))),
-        "wide_loads": len(re.findall(r"ld\.global\S*\.v4", ptx)),
-        "operations": dict(operations),
+        "wide_loads": operations_wide(lines),
     }
 
 
+def operations_wide(lines: list[tuple[str, str]]) -> int:
+    """Loads of 16 bytes."""
+    return sum(name == "LDG" and ".128" in rest for name, rest in lines)
+
+
 def main() -> None:
-    """Every variant of every kernel that is named, or all."""
+    """Every variant for the architecture of the first argument."""
+    arch, every = int(sys.argv[1]), "every" in sys.argv
     seen = set()
-    variants = [
-        (dtype, 128256, changed, truncates, top)
-        for dtype in (torch.bfloat16, torch.float32)
-        for changed in (False, True)
-        for truncates, top in ((False, 0), (True, 0), (True, 5))
-    ]
-    for variant in variants:
-        for kernel, args, options in launches_of(request_of(*variant)):
+    for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
+        for kernel, args, options in launches_of(request_of(torch.bfloat16, 128256, changed, truncates, top)):
+            name = kernel.fn.__name__
             constants = {name: value for name, value in options.items() if name.isupper()}
-            key = (kernel.fn.__name__, *constants.items(), str(variant[0]).removeprefix("torch."))
-            if key in seen:
+            key = (name, *constants.items())
+            if key in seen or (changed and name in LONG and not every):
                 continue
             seen.add(key)
-            for arch in map(int, sys.argv[1:]):
-                about = {"kernel": key[0], "variant": constants, "dtype": key[-1], "arch": arch}
-                print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
+            about = {"kernel": name, "variant": constants, "arch": arch, "warps": options["num_warps"]}
+            print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
 
 
 if __name__ == "__main__":
