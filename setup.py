@@ -1,7 +1,8 @@
-"""What pyproject.toml cannot say: the native extension, one vector width per object, and where the kernels lie."""
+"""What pyproject.toml cannot say: the native extension, flags of its own for each source, and where the kernels lie."""
 
 import os
 import sys
+from fnmatch import fnmatch
 from glob import glob
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
@@ -21,8 +22,11 @@ FLAGS = [
     "-Wextra",
     "-Wshadow",
 ]
-VECTOR_FLAGS = {
-    "_avx512.cpp": [
+# By the source's name; what comes later counts. Bindings only carry arguments over: their templates take long
+# to optimise, for nothing.
+UNIT_FLAGS = {
+    "*/bindings*.cpp": ["-O1"],
+    "*_avx512.cpp": [
         "-mavx512f",
         "-mavx512bw",
         "-mavx512vl",
@@ -31,43 +35,47 @@ VECTOR_FLAGS = {
         "-mf16c",
         "-mprefer-vector-width=512",
     ],
-    "_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
+    "*_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
 }
-SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g", "-O1"]
+# -g1: the lines of a finding, which is all that is asked of them; full debugging data take as long again.
+SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g1", "-O1"]
+SANITIZE_UNIT_FLAGS = {"*/bindings*.cpp": ["-O0"]}
+
+
+def flags_of(source):
+    """All flags of a source, by its name."""
+    sanitize = bool(os.environ.get("GENLIB_SANITIZE"))
+    flags = FLAGS + (["-Werror"] if os.environ.get("GENLIB_WERROR") else [])
+    for units in (UNIT_FLAGS, {"*": SANITIZE}, SANITIZE_UNIT_FLAGS)[: 3 if sanitize else 1]:
+        flags = flags + [flag for name, more in units.items() if fnmatch(source, name) for flag in more]
+    return flags
 
 
 def is_stale(obj, source):
-    """Whether an object is older than its source or any header."""
-    newest = max(os.path.getmtime(path) for path in [source, *glob("csrc/**/*.h", recursive=True)])
+    """Whether an object is older than its source, any header, or the flags."""
+    newest = max(os.path.getmtime(path) for path in [source, "setup.py", *glob("csrc/**/*.h", recursive=True)])
     return not os.path.exists(obj) or os.path.getmtime(obj) < newest
 
 
 ParallelCompile(default=0, needs_recompile=is_stale).install()
 
 
-class build_ext_by_width(build_ext):  # noqa: N801 (setuptools names commands this way)
-    """Compiles each source with the flags of the vector width in its name, in parallel over the cores."""
+class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands this way)
+    """Compiles each source with flags of its own, all of them in parallel over the cores."""
 
     def build_extension(self, ext):
-        flags = FLAGS + (["-Werror"] if os.environ.get("GENLIB_WERROR") else [])
-        flags += SANITIZE if os.environ.get("GENLIB_SANITIZE") else []
-        on_x86 = os.uname().machine in ("x86_64", "amd64")
-        groups = {}
-        for source in ext.sources:
-            suffix = next((s for s in VECTOR_FLAGS if source.endswith(s)), "")
-            if on_x86 or not suffix:
-                groups.setdefault(suffix, []).append(source)
-        ext.sources = []
-        for suffix, sources in groups.items():
-            ext.extra_objects += self.compiler.compile(
-                sources,
-                output_dir=self.build_temp,
-                macros=ext.define_macros,
-                include_dirs=["csrc"],
-                extra_postargs=flags + VECTOR_FLAGS.get(suffix, []) + [f"-isystem{d}" for d in ext.include_dirs],
-            )
+        if os.uname().machine not in ("x86_64", "amd64"):
+            ext.sources = [source for source in ext.sources if "_avx" not in source]
+        system = [f"-isystem{path}" for path in ext.include_dirs]
+        ext.include_dirs, ext.extra_compile_args = ["csrc"], []
         ext.extra_link_args += ["-pthread", *(SANITIZE if os.environ.get("GENLIB_SANITIZE") else [])]
-        self.force = True  # sources are objects now, so it would see nothing that is newer
+        compile_one = self.compiler._compile
+
+        def compile_unit(obj, source, suffix, options, extra, defines):
+            compile_one(obj, source, suffix, options, flags_of(source) + system + extra, defines)
+
+        self.compiler._compile = compile_unit
+        self.force = True  # is_stale says what to compile; setuptools would not look at the headers
         super().build_extension(ext)
 
 
@@ -89,5 +97,5 @@ setup(
         "genlib.default_model": ["*.json", "*.safetensors", "*.md"],
     },
     ext_modules=[Pybind11Extension("genlib._native", sorted(glob("csrc/**/*.cpp", recursive=True)))],
-    cmdclass={"build_ext": build_ext_by_width},
+    cmdclass={"build_ext": build_ext_by_unit},
 )

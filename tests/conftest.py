@@ -24,3 +24,21 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU, and TRITON_INTERPRET=0")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--share",
+        type=float,
+        default=1.0,
+        metavar="S",
+        help="part of the rows and operations to try in tests that try very many (default: 1, all of them)",
+    )
+
+
+@pytest.fixture(scope="session")
+def share(pytestconfig: pytest.Config) -> float:
+    """For tests that try very many random cases: the sanitizers make each many times as dear, and fewer do there."""
+    value: float = pytestconfig.getoption("share")
+    assert 0 < value <= 1, "--share must be in (0, 1]"
+    return value

@@ -97,11 +97,16 @@ class Attention:
 
     def step(self, qkv: Float32, plan: Plan, layer: int = 0, norms: Any = None) -> Float32:
         """Writes and attends at once. qkv [N, (H + 2G) · D] → [N, H · D]."""
-        q = nans(len(qkv), self.shape.heads * self.shape.head_size)
+        q = self.write(qkv, plan, layer, norms)
         out = nans(*q.shape)
-        self.ops.rope_write(qkv, norms, 1e-6, self.rope, self.kv, layer, plan, q)
         self.ops.attend(q, self.kv, layer, plan, out)
         return out
+
+    def write(self, qkv: Float32, plan: Plan, layer: int = 0, norms: Any = None) -> Float32:
+        """Writes keys and values to the pages; the rotated queries [N, H · D]."""
+        q = nans(len(qkv), self.shape.heads * self.shape.head_size)
+        self.ops.rope_write(qkv, norms, 1e-6, self.rope, self.kv, layer, plan, q)
+        return q
 
 
 def random_qkv(rng: np.random.Generator, tokens: int, shape: HeadShape) -> Float32:

@@ -136,7 +136,7 @@ def test_decode_is_the_same_for_any_threads(length):
         with cpu(threads) as ops:
             attention = Attention(ops, shape, pages, length)
             if length > 1:
-                attention.step(qkv[:-1].copy(), make_plan([(0, length - 1)], np.arange(pages)))
+                attention.write(qkv[:-1].copy(), make_plan([(0, length - 1)], np.arange(pages)))
             results.append(attention.step(qkv[-1:].copy(), make_plan([(length - 1, length)], np.arange(pages))))
     assert np.isfinite(results[0]).all()
     assert_same_bits(results[1], results[0])

@@ -69,9 +69,9 @@ def operate(world: World, rng: random.Random) -> None:
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_twenty_thousand_operations_on_few_pages(seed: int) -> None:
+def test_twenty_thousand_operations_on_few_pages(seed: int, share: float) -> None:
     rng, world = random.Random(seed), World(16 + 4 * seed, hash_mask=(0xFFFFFFFF, 1, 0)[seed])
-    for _ in range(20_000):
+    for _ in range(round(20_000 * share)):
         operate(world, rng)
         world.check()
         if max((len(e.tokens) for e in world.entries.values()), default=0) > 30 * W:
