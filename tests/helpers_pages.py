@@ -16,7 +16,8 @@ import numpy as np
 
 from genlib._native import OutOfPages, StateTable
 
-from .helpers_pages_model import UNTOUCHED, Batch, Entry, W, int32, int64, prefix_keys
+from .helpers_pages_memory import Memory
+from .helpers_pages_model import Batch, Entry, W, int32, int64, prefix_keys
 
 
 class World:
@@ -26,8 +27,7 @@ class World:
         self.table = StateTable(num_pages, hash_mask)
         self.num_pages = num_pages
         self.entries: dict[int, Entry] = {}
-        self.memory = np.zeros((num_pages, W), np.int64)
-        self.pending: list[tuple[int, int]] = []  # copies taken from the table, not yet executed
+        self.memory = Memory(num_pages)
         self.committed: set[tuple[int, tuple[int, ...]]] = set()  # every full computed prefix there ever was
         self.refusals: Counter[str] = Counter()
 
@@ -53,10 +53,8 @@ class World:
         """Every rule of the table, and every computed position against its own prefix."""
         table = self.table
         table.check_integrity()
-        self._take_copies()
-        memory = self.memory.copy()
-        for source, destination in self.pending:
-            memory[destination] = memory[source]
+        self.memory.take_copies(table)
+        memory = self.memory.after_copies()
         assert table.num_entries == len(self.entries)
         assert table.num_free == self.num_pages - len(self.holders())
         for handle, entry in self.entries.items():
@@ -64,11 +62,6 @@ class World:
             assert table.computed(handle) == entry.computed
             shown = memory[table.pages(handle)].ravel()[: entry.computed]
             assert shown.tolist() == entry.keys[: entry.computed]
-
-    def _take_copies(self) -> None:
-        out = np.zeros((self.table.num_copies, 2), np.int32)
-        assert self.table.take_copies(out) == len(out)
-        self.pending += [(source, destination) for source, destination in out.tolist()]
 
     def _attempt(self, name: str, may_fail: Callable[[], bool], call: Callable[[], object]) -> bool:
         """Makes a call that may run out of pages: then with good reason, and without any change."""
@@ -207,14 +200,9 @@ class World:
             return False
         assert not shared, "fill lets a step write a shared page"
         assert filled == sum(counts)
-        self._check_batch(work, batch)
-        self._take_copies()
-        for source, destination in self.pending:
-            self.memory[destination] = self.memory[source]
-        self.pending.clear()
-        for s, handle in enumerate(handles):
-            for position in batch.positions[batch.starts[s] : batch.starts[s + 1]].tolist():
-                self.memory[batch.tables[s, position // W], position % W] = self.entries[handle].keys[position]
+        batch.check(work, self.entries, self.table)
+        self.memory.take_copies(self.table)
+        self.memory.step(batch, [self.entries[handle].keys for handle in handles])
         if between is not None:
             between()
         self._commit(handles, batch.lengths[: len(handles)])
@@ -227,23 +215,6 @@ class World:
             if any(holders[int(page)] > 1 for page in pages[computed // W : -(-(computed + count) // W)] if count):
                 return True
         return False
-
-    def _check_batch(self, work: dict[int, int], batch: Batch) -> None:
-        at = 0
-        for s, (handle, count) in enumerate(work.items()):
-            entry, pages = self.entries[handle], self.table.pages(handle)
-            begin = entry.computed
-            assert batch.starts[s] == at
-            assert batch.ids[at : at + count].tolist() == entry.tokens[begin : begin + count]
-            assert batch.positions[at : at + count].tolist() == list(range(begin, begin + count))
-            assert (batch.rows[at : at + count] == s).all()
-            assert batch.lengths[s] == begin + count
-            assert batch.tables[s, : pages.size].tolist() == pages.tolist()
-            assert (batch.tables[s, pages.size :] == UNTOUCHED).all()
-            at += count
-        assert batch.starts[len(work)] == at
-        beyond = batch.ids[at:], batch.positions[at:], batch.rows[at:], batch.lengths[len(work) :]
-        assert all((values == UNTOUCHED).all() for values in beyond)
 
     def _commit(self, handles: list[int], computed: np.ndarray) -> None:
         if len(handles) == 1:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -64,3 +65,21 @@ class Batch:
 
     def is_untouched(self) -> bool:
         return all((values == UNTOUCHED).all() for values in vars(self).values())
+
+    def check(self, work: Mapping[int, int], entries: Mapping[int, Entry], table: StateTable) -> None:
+        """It holds the next `work[handle]` tokens of each entry, in order, and nothing beyond them."""
+        at = 0
+        for s, (handle, count) in enumerate(work.items()):
+            entry, pages = entries[handle], table.pages(handle)
+            begin = entry.computed
+            assert self.starts[s] == at
+            assert self.ids[at : at + count].tolist() == entry.tokens[begin : begin + count]
+            assert self.positions[at : at + count].tolist() == list(range(begin, begin + count))
+            assert (self.rows[at : at + count] == s).all()
+            assert self.lengths[s] == begin + count
+            assert self.tables[s, : pages.size].tolist() == pages.tolist()
+            assert (self.tables[s, pages.size :] == UNTOUCHED).all()
+            at += count
+        assert self.starts[len(work)] == at
+        beyond = self.ids[at:], self.positions[at:], self.rows[at:], self.lengths[len(work) :]
+        assert all((values == UNTOUCHED).all() for values in beyond)

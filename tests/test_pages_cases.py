@@ -19,9 +19,9 @@ def test_append_to_a_page_cut_short_copies_it_and_leaves_the_full_one_findable()
     assert world.append(handle, [1, 2])
     assert pages(world, handle)[0] == full[0]
     assert pages(world, handle)[1] != full[1]
-    assert world.pending == []
+    assert world.memory.pending == []
     world.check()
-    assert world.pending == [(full[1], pages(world, handle)[1])]
+    assert world.memory.pending == [(full[1], pages(world, handle)[1])]
     assert world.step({handle: 2})
     assert world.match(world.create(0), TEXT[: 2 * W + 1]) == 2 * W
     world.check()
@@ -35,7 +35,7 @@ def test_two_forks_write_apart_and_the_last_one_needs_no_copy() -> None:
     for token, handle in enumerate((first, second, third)):
         assert world.append(handle, [token])
         world.check()
-    assert len(world.pending) == 2
+    assert len(world.memory.pending) == 2
     assert pages(world, third) == shared
     assert len({pages(world, h)[1] for h in (first, second, third)}) == 3
     assert world.step({first: 1, second: 1, third: 1})
