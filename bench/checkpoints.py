@@ -49,7 +49,7 @@ class Shape:
     D: int
     F: int
     V: int
-    context: int = 2048
+    context: int = 4096
     rms_eps: float = 1e-5
     rope_theta: float = 10000.0
 

@@ -1,4 +1,4 @@
-"""The tables of bench_generate, from its lines of JSON.
+"""The tables of bench_generate and bench_beam, from their lines of JSON.
 
 python bench/report.py FILE     the last run in a file, as Markdown
 """
@@ -20,9 +20,7 @@ def markdown(run: dict[str, Any]) -> str:
     versions = {name: w["version"] for model in models for name, w in model["workers"].items()}
     start = {name: median(values) for name, values in run["start_up"].items()}
     lines = [
-        f"{run['date']}, commit {run['commit']}: {run['cpu']}, {run['threads']} threads of {run['cores']} cores, "
-        f"of which other processes took {run['busy_elsewhere']:.0%}, Python {run['python']}; "
-        f"medians of {run['repetitions']}; tokens/s.",
+        _measured_on(run) + "; tokens/s.",
         ", ".join(f"{name} {version}" for name, version in versions.items())
         + (f"; not installed: {', '.join(run['missing'])}" if run["missing"] else ""),
         f"genlib: import {start['import_s']:.2f} s, then Engine() with the embedded model {start['load_s']:.2f} s.",
@@ -30,6 +28,14 @@ def markdown(run: dict[str, Any]) -> str:
     for model in models:
         lines += ["", *_table(model)]
     return "\n".join(lines)
+
+
+def _measured_on(run: dict[str, Any]) -> str:
+    return (
+        f"{run['date']}, commit {run['commit']}: {run['cpu']}, {run['threads']} threads of {run['cores']} cores, "
+        f"of which other processes took {run['busy_elsewhere']:.0%}, Python {run['python']}; "
+        f"medians of {run['repetitions']}"
+    )
 
 
 def _table(model: dict[str, Any]) -> list[str]:
@@ -50,10 +56,37 @@ def _table(model: dict[str, Any]) -> list[str]:
     if "genlib" in medians:
         ratios = [_ratio(medians, workload, floor) for workload in UNITS]
         rows.append(["genlib ÷ best peer", *ratios, *[""] * 3])
+    return _aligned(rows)
+
+
+def _aligned(rows: list[list[str]]) -> list[str]:
+    """A Markdown table; the first row is its head."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rows.insert(1, ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])])
+    rows = [rows[0], ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])], *rows[1:]]
     aligned = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
     return [f"| {' | '.join(row)} |" for row in aligned]
+
+
+def beam_table(run: dict[str, Any]) -> str:
+    """Of bench_beam: a table for each model. Beside a peer's time, by how much genlib is faster, or smaller."""
+    lines = [_measured_on(run) + "; milliseconds per step, and megabytes of keys and values."]
+    for model in run["models"]:
+        names = list(model["versions"])
+        lines += ["", ", ".join(f"{name} {version}" for name, version in model["versions"].items()), ""]
+        head = [f"{model['shape']} float32, K, P", *(f"{name}, {unit}" for unit in ("ms", "MB") for name in names)]
+        rows = [head]
+        for case in model["cases"]:
+            times = {name: 1000 * median(values) for name, values in case["samples"].items()}
+            sizes = {name: size / 1e6 for name, size in case["cache_bytes"].items()}
+            rows.append([f"{case['beams']}, {case['prefix']}", *_beside(times), *_beside(sizes)])
+        lines += _aligned(rows)
+    return "\n".join(lines)
+
+
+def _beside(figures: dict[str, float]) -> list[str]:
+    """The first figure, and the others with their multiple of it."""
+    own = next(iter(figures.values()))
+    return [f"{x:.3g}" + ("" if x is own else f" ({x / own:.1f} x)") for x in figures.values()]
 
 
 def _ratio(medians: dict[str, dict[str, float]], workload: str, floor: float) -> str:
@@ -77,4 +110,5 @@ def _number(value: float | None) -> str:
 
 
 if __name__ == "__main__":
-    print(markdown(json.loads(Path(sys.argv[1]).read_text().splitlines()[-1])))
+    last = json.loads(Path(sys.argv[1]).read_text().splitlines()[-1])
+    print(beam_table(last) if last.get("bench") == "beam" else markdown(last))

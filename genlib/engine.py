@@ -105,6 +105,7 @@ class Engine:
                 len(self.scheduler.waiting),
                 self.cache.num_pages,
                 table.num_free,
+                self._model.page_bytes,
                 loop.num_steps,
                 loop.prompt_tokens,
                 loop.generated_tokens,

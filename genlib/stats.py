@@ -14,6 +14,7 @@ class EngineStats:
     waiting: int
     pages_total: int
     pages_free: int
+    page_bytes: int
     steps: int
     prompt_tokens: int
     generated_tokens: int

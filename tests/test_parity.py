@@ -1,4 +1,4 @@
-"""The same checkpoints in transformers: logits, greedy text, beams."""
+"""The same checkpoints in transformers: logits and greedy text; beams are in test_beam_search.py."""
 
 from __future__ import annotations
 
@@ -71,47 +71,6 @@ def test_the_embedded_model():
         ours = genlib.generate_token(state, max_tokens=64, temperature=0)
     out = theirs.generate(torch.tensor([prompt]), max_new_tokens=64, do_sample=False)[0, len(prompt) :].tolist()
     assert list(ours.token_ids) == [t for t in out if t not in engine.eos_ids]
-
-
-@pytest.mark.parametrize("early_stopping", [True, False, "never"])
-@pytest.mark.parametrize("family", FAMILIES)
-def test_beams(tmp_path, family, early_stopping):
-    theirs = make_checkpoint(tmp_path, family, seed=3)
-    vocabulary = theirs.config.vocab_size
-    eos = [7, 11]
-    theirs.generation_config.eos_token_id = eos
-    theirs.generation_config.save_pretrained(tmp_path)
-    rng = np.random.default_rng(5)
-    with genlib.Engine(tmp_path, threads=1) as engine:
-        for case in range(4):
-            beams, length = int(rng.integers(2, 9)), int(rng.integers(1, 24))
-            penalty = float(rng.choice([-1.0, 0.0, 0.5, 1.0, 2.0]))
-            ids = random_ids(int(rng.integers(1, 30)), vocabulary, case)
-            out = theirs.generate(
-                torch.tensor([ids]),
-                num_beams=beams,
-                num_return_sequences=beams,
-                do_sample=False,
-                max_new_tokens=length,
-                early_stopping=early_stopping,
-                length_penalty=penalty,
-                eos_token_id=eos,
-                pad_token_id=0,
-                return_dict_in_generate=True,
-                output_scores=True,
-            )
-            state = engine.create_state(tokens=ids)
-            ours = genlib.beam_search(
-                state, num_beams=beams, max_length=length, early_stopping=early_stopping, length_penalty=penalty
-            )
-            expected = [up_to_eos(row[len(ids) :].tolist(), eos) for row in out.sequences]
-            assert [list(t) for t in ours.token_ids] == expected
-            np.testing.assert_allclose(ours.scores, out.sequences_scores.numpy(), rtol=1e-5, atol=1e-6)
-
-
-def up_to_eos(ids: list[int], eos: list[int]) -> list[int]:
-    end = next((i + 1 for i, t in enumerate(ids) if t in eos), len(ids))
-    return ids[:end]
 
 
 def test_one_beam_is_greedy_with_its_score():

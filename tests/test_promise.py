@@ -8,7 +8,7 @@ import pytest
 from helpers_checkpoints import make_checkpoint
 
 import genlib
-from genlib import GenerateMulti, GenerateToken, Sampling
+from genlib import BeamSearch, GenerateMulti, GenerateToken, Sampling
 
 PROMPT = "Once upon a time, a small fox wanted to see the sea. The quick brown fox jumps over the lazy dog."
 OPTIONS = {"temperature": 0.8, "top_p": 0.95, "seed": 11}
@@ -103,14 +103,21 @@ def test_forks_and_continuations(model, alone):
         assert [drawn(c) for c in four.continuations] == [drawn(c) for c in sixteen.continuations[:4]]
 
 
+def another(engine: genlib.Engine, i: int) -> GenerateToken | GenerateMulti | BeamSearch:
+    """A call of any kind."""
+    state = engine.create_state(PROMPT[i:])
+    if i % 5 == 1:
+        return BeamSearch(state, num_beams=2 + i % 3, max_length=5 + i, stop_sequences=("e",) * (i % 2))
+    if i % 5 == 3:
+        return GenerateMulti(state, max_tokens=20, sampling=Sampling(0.9, seed=i), n=3)
+    return GenerateToken(state, max_tokens=30, sampling=Sampling(seed=i))
+
+
 def test_beams_do_not_depend_on_company(model):
     with genlib.Engine(model, threads=1) as engine:
         expected = genlib.beam_search(engine.create_state(PROMPT), num_beams=4, max_length=12)
-    with genlib.Engine(model, threads=2, prefill_chunk=16, max_batch=16) as engine:
-        calls = [
-            engine.submit(GenerateToken(engine.create_state(PROMPT[i:]), max_tokens=30, sampling=Sampling(seed=i)))
-            for i in range(8)
-        ]
+    with genlib.Engine(model, threads=2, prefill_chunk=16, max_batch=32) as engine:
+        calls = [engine.submit(another(engine, i)) for i in range(15)]
         found = genlib.beam_search(engine.create_state(PROMPT), num_beams=4, max_length=12)
         for call in calls:
             call.result()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import pytest
@@ -15,7 +16,7 @@ from genlib._native import PAGE_SIZE, StateTable
 from genlib.requests import BeamSearch
 from genlib.search_slots import STOP_STATES, SearchSlots
 
-from .helpers_engine import ByteTokenizer, check_pages_back, fake_engine
+from .helpers_engine import ByteTokenizer, FakeModel, check_pages_back, fake_engine
 
 BYTES = ByteTokenizer()
 
@@ -100,22 +101,41 @@ def test_branching_keeps_the_tokens_and_the_table(data):
     assert table.num_free == 200
 
 
-@pytest.mark.parametrize(("beams", "prefix", "length"), [(4, 100, 40), (8, 161, 16), (1, 32, 50)])
+def most_pages(engine: genlib.Engine, call: Callable[[], object]) -> int:
+    """The most pages in use at a step of the call."""
+    in_use, run = [], engine._model.run
+
+    def watch(num_tokens: int) -> None:
+        run(num_tokens)
+        in_use.append(engine.cache.num_pages - engine.cache.table.num_free)
+
+    engine._model.run = watch
+    call()
+    return max(in_use)
+
+
+def pages_of(rows: int, prefix: int, length: int) -> int:
+    """Of P + rows · T positions: the prefix' whole pages once, its last page and the new tokens for each row; one
+    page more is the state's own last."""
+    whole, own = prefix // PAGE_SIZE, prefix % PAGE_SIZE + length
+    return whole + 1 + rows * math.ceil(own / PAGE_SIZE)
+
+
+@pytest.mark.parametrize(("beams", "prefix", "length"), [(4, 100, 40), (8, 161, 16), (1, 32, 50), (16, 1000, 32)])
 def test_beams_hold_the_prefix_once_and_their_own_tokens(beams, prefix, length):
-    """K beams of T tokens on a prefix of P tokens: P + K · T positions, in whole pages, at every step."""
-    with fake_engine(pages=200) as engine:
+    with fake_engine(FakeModel(context_length=1100), pages=300) as engine:
         state = engine.create_state(tokens=[97] * prefix)
-        most = 0
-        run = engine._model.run
+        options = {"num_beams": beams, "max_length": length, "early_stopping": "never"}
+        assert most_pages(engine, lambda: genlib.beam_search(state, **options)) <= pages_of(beams, prefix, length)
+        state.close()
+        check_pages_back(engine)
 
-        def watch(num_tokens):
-            nonlocal most
-            run(num_tokens)
-            most = max(most, engine.cache.num_pages - engine.cache.table.num_free)
 
-        engine._model.run = watch
-        genlib.beam_search(state, num_beams=beams, max_length=length, early_stopping="never")
-        whole, own = prefix // PAGE_SIZE, prefix % PAGE_SIZE + length
-        assert most <= whole + 1 + beams * math.ceil(own / PAGE_SIZE)
+@pytest.mark.parametrize(("n", "prefix", "length"), [(4, 100, 40), (16, 1000, 33)])
+def test_continuations_hold_the_prefix_once_and_their_own_tokens(n, prefix, length):
+    with fake_engine(FakeModel(context_length=1100), pages=300) as engine:
+        state = engine.create_state(tokens=[97] * prefix)
+        options = {"n": n, "max_tokens": length, "ignore_eos": True}
+        assert most_pages(engine, lambda: genlib.generate_multi(state, **options)) <= pages_of(n, prefix, length)
         state.close()
         check_pages_back(engine)

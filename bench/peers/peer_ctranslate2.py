@@ -44,3 +44,11 @@ class Peer:
 
     def beam(self, prompt: list[int], beams: int, steps: int) -> float:
         return self._generate(prompt, steps, beam_size=beams)[1]
+
+    def beam_step(self, prompt: list[int], beams: int, steps: int) -> float:
+        """All of the prompt but its last token is kept from the first search to the second."""
+        static = {"static_prompt": [str(i) for i in prompt[:-1]], "cache_static_prompt": True}
+        self._generate(prompt[-1:], 2, beam_size=beams, **static)
+        start = time.perf_counter()
+        self._generate(prompt[-1:], steps, beam_size=beams, **static)
+        return (time.perf_counter() - start) / steps

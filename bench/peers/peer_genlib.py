@@ -13,7 +13,8 @@ class Peer:
     """See worker.Peer. A folder that is not there stands for the embedded model."""
 
     def __init__(self, folder: Path, dtype: str, threads: int) -> None:
-        self.engine = genlib.Engine(folder if folder.exists() else None, dtype=dtype, threads=threads)
+        self._folder, self._dtype = folder if folder.exists() else None, dtype
+        self.engine = genlib.Engine(self._folder, dtype=dtype, threads=threads)
         self._namespaces = map(str, itertools.count())
 
     def _state(self, prompt: list[int]) -> genlib.State:
@@ -58,3 +59,25 @@ class Peer:
         assert len(out.token_ids[0]) == steps
         state.close()
         return seconds
+
+    def beam_step(self, prompt: list[int], beams: int, steps: int) -> float:
+        state = self._state(prompt)
+        genlib.generate_token(state, max_tokens=1, temperature=0, ignore_eos=True)
+        state.truncate(len(prompt))
+        start = time.perf_counter()
+        out = genlib.beam_search(state, num_beams=beams, max_length=steps)
+        seconds = time.perf_counter() - start
+        assert len(out.token_ids[0]) == steps
+        state.close()
+        return seconds / steps
+
+    def beam_cache(self, prompt: list[int], beams: int, steps: int) -> int:
+        """Pages that were not free, looked at again and again while the search runs."""
+        with genlib.Engine(self._folder, dtype=self._dtype, threads=1) as engine:
+            state = engine.create_state(tokens=prompt)
+            search = engine.submit(genlib.BeamSearch(state, num_beams=beams, max_length=steps))
+            free = engine.stats().pages_free
+            while not search.done:
+                free = min(free, engine.stats().pages_free)
+            search.result()
+            return (engine.stats().pages_total - free) * engine.stats().page_bytes

@@ -24,6 +24,17 @@ class Clock(BaseStreamer):
         pass
 
 
+class StepClock(transformers.LogitsProcessor):
+    """When each step of a search came to its logits."""
+
+    def __init__(self) -> None:
+        self.times: list[float] = []
+
+    def __call__(self, input_ids: torch.Tensor, scores: torch.Tensor) -> torch.Tensor:  # noqa: ARG002 (its signature)
+        self.times.append(time.perf_counter())
+        return scores
+
+
 class Peer:
     """See worker.Peer."""
 
@@ -62,3 +73,29 @@ class Peer:
 
     def beam(self, prompt: list[int], beams: int, steps: int) -> float:
         return self._generate(prompt, steps, do_sample=False, num_beams=beams)[1]
+
+    def _search(self, prompt: list[int], beams: int, steps: int) -> tuple[list[float], int]:
+        """When each step had its logits, and the bytes of the cache at the end. One row has read the prompt."""
+        clock = StepClock()
+        ids = torch.tensor([prompt])
+        cache = transformers.DynamicCache(config=self._model.config)
+        with torch.inference_mode():
+            self._model(ids[:, :-1], past_key_values=cache, use_cache=True)
+            cache.batch_repeat_interleave(beams)
+            self._model.generate(
+                ids,
+                attention_mask=torch.ones_like(ids),
+                past_key_values=cache,
+                num_beams=beams,
+                do_sample=False,
+                max_new_tokens=steps,
+                logits_processor=transformers.LogitsProcessorList([clock]),
+            )
+        return clock.times, sum(tensor.nbytes for layer in cache.layers for tensor in (layer.keys, layer.values))
+
+    def beam_step(self, prompt: list[int], beams: int, steps: int) -> float:
+        times, _ = self._search(prompt, beams, steps)
+        return (times[-1] - times[0]) / (steps - 1)
+
+    def beam_cache(self, prompt: list[int], beams: int, steps: int) -> int:
+        return self._search(prompt, beams, steps)[1]

@@ -18,7 +18,7 @@ import time
 from pathlib import Path
 from typing import Protocol
 
-WORKLOADS = ("prefill", "decode", "multi", "beam")
+WORKLOADS = ("prefill", "decode", "multi", "beam", "beam_step", "beam_cache")
 
 
 class Peer(Protocol):
@@ -42,6 +42,12 @@ class Peer(Protocol):
 
     def beam(self, prompt: list[int], beams: int, steps: int) -> float:
         """A search of `steps` steps; the prompt is in the time."""
+
+    def beam_step(self, prompt: list[int], beams: int, steps: int) -> float:
+        """The mean step of such a search; the prompt is before it, and not in the time."""
+
+    def beam_cache(self, prompt: list[int], beams: int, steps: int) -> int:
+        """Most bytes of keys and values that such a search holds."""
 
 
 def main() -> None:
