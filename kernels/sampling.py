@@ -59,6 +59,7 @@ def run(call: Launch, work: Work, out: Outputs) -> None:
     choose[(rows,)](*draw, PLAIN=plain, TRUNCATES=call.truncates, num_warps=4, **EXACT)
     if call.truncates:
         split[(tiles,)](logits, changes, work, given, room_inside(V), PLAIN=plain, num_warps=2, **EXACT)
-        finish[(rows,)](*draw, PLAIN=plain, num_warps=8, **EXACT)
+        # Left alone, the compiler spills rather than give a program more than half of the registers.
+        finish[(rows,)](*draw, PLAIN=plain, num_warps=8, maxnreg=168, **EXACT)
     if call.top_n:
         tops[(rows,)](logits, changes, work, out, given, call.top_n, PLAIN=plain, num_warps=4, **EXACT)

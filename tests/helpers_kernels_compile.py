@@ -1,12 +1,10 @@
 """Compiles what the sampler launches, ahead of time and without a GPU, and reports on it as JSON lines.
 
     TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90
-    TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90 every
 
 One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
-rounding forbids. Kernels, arguments and options are those that `sampling.run` launches, for bfloat16. Without
-"every", kernels that take long are compiled for calls without mask and edits only: with them, they differ in how a
-tile is read, which all kernels share.
+rounding forbids. Kernels, arguments and options are those that `sampling.run` launches, for bfloat16. The last line
+is of a kernel of the tests' own, from whose instructions those of one mass can be told.
 """
 
 from __future__ import annotations
@@ -24,14 +22,16 @@ from typing import Any
 
 import torch
 import triton
-from genlib.kernels import device, edits_of, new_sampled, new_workspace, sampling
+import triton.language as tl
+from genlib.kernels import device, edits_of, new_sampled, new_workspace, sampling, sizes
+from genlib.kernels.mass import mass
 from genlib.kernels.request import Request
+from genlib.kernels.tiles import TILE
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
 KERNELS = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
-LONG = ("choose", "finish", "tops")
 TYPES = {
     torch.float32: "fp32",
     torch.float64: "fp64",
@@ -150,29 +150,45 @@ def report(compiled: Any) -> dict[str, Any]:
         "instructions": operations.total() - operations["NOP"],
         "fused": fused,
         "loose": sorted(set(re.findall(r"\b\S*(?:fma\.|\.ftz|\.approx)\S*", ptx))),
-        "wide_loads": operations_wide(lines),
+        "wide_loads": sum(name == "LDG" and ".128" in rest for name, rest in lines),
     }
 
 
-def operations_wide(lines: list[tuple[str, str]]) -> int:
-    """Loads of 16 bytes."""
-    return sum(name == "LDG" and ".128" in rest for name, rest in lines)
+@triton.jit
+def weigh(x, out, MASSES: tl.constexpr):
+    """The sum of the masses of a tile; without MASSES, what is left of that kernel."""
+    y = (tl.load(x + tl.arange(0, TILE)).to(tl.float32) - 1.5) * 0.7
+    if MASSES:
+        tl.store(out, tl.sum(mass(y)))
+    else:
+        tl.store(out, tl.max(y).to(tl.uint64))
+
+
+def slots_per_mass(arch: int) -> float:
+    """Instructions that a thread issues for one more mass in a sum."""
+    x, out = torch.zeros(sizes.TILE, dtype=torch.bfloat16), torch.zeros(1, dtype=torch.uint64)
+    counts = [
+        report(compile_launch(weigh, (x, out), {"MASSES": masses, "num_warps": 1, **sampling.EXACT}, arch))
+        for masses in (True, False)
+    ]
+    return (counts[0]["instructions"] - counts[1]["instructions"]) / (sizes.TILE // 32)
 
 
 def main() -> None:
     """Every variant for the architecture of the first argument."""
-    arch, every = int(sys.argv[1]), "every" in sys.argv
+    arch = int(sys.argv[1])
     seen = set()
     for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
         for kernel, args, options in launches_of(request_of(torch.bfloat16, 128256, changed, truncates, top)):
             name = kernel.fn.__name__
             constants = {name: value for name, value in options.items() if name.isupper()}
             key = (name, *constants.items())
-            if key in seen or (changed and name in LONG and not every):
+            if key in seen:
                 continue
             seen.add(key)
             about = {"kernel": name, "variant": constants, "arch": arch, "warps": options["num_warps"]}
             print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
+    print(json.dumps({"arch": arch, "slots_per_mass": slots_per_mass(arch)}))
 
 
 if __name__ == "__main__":
