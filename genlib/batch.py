@@ -87,18 +87,17 @@ class Batch:
         self.searches = searches
         self.work: list[tuple[Sequence, int]] = []
         self.rows: list[tuple[Sequence, int, int]] = []  # sequence, its first row, its rows
+        self.silent: list[Sequence] = []  # those that want no row
         self.num_draws = 0  # rows of sequences that want a draw: they come first
         self.entries = self.draw_entries = np.zeros(0, np.int64)  # handles: of the work, of the rows drawn
         self._counts = np.zeros(0, np.int32)
+        self._repeats = False  # whether the same work again needs no other rows
         self._moving: list[tuple[int, Drawing]] = []  # rows that change with each token
         self._top_rows: list[int] = []  # rows whose most likely tokens are to be told
 
     def build(self, work: list[tuple[Sequence, int]], table: StateTable) -> int:
         """Fills the buffers for `work`, as Scheduler.plan gives it. Returns N."""
-        steady = len(work) == len(self.work) and all(
-            new[0] is old[0] and new[1] == old[1] == 1 and not new[0].row_changed and new[0].wants in _STEADY
-            for new, old in zip(work, self.work, strict=True)
-        )
+        steady = self._repeats and work == self.work and not any(seq.row_changed for seq, _ in work)
         self.work = work
         if not steady or self.searches.num_live[0]:  # beams change their entries
             self.entries = np.array([s.entry for s, _ in work], np.int64)
@@ -120,6 +119,8 @@ class Batch:
 
     def _build_rows(self) -> None:
         """Which tokens' logits are wanted, and the parameters to draw with."""
+        self._repeats = all(count == 1 and seq.wants in _STEADY for seq, count in self.work)
+        self.silent = [seq for seq, _ in self.work if seq.wants is Wants.NOTHING]
         self.rows.clear()
         plan, end, row = self.plan, 0, 0
         scores = 0

@@ -19,7 +19,8 @@ REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
 class Continuation:
     """The tokens that one call draws for one sequence, behind the tokens of `record`.
 
-    `ended` once no further token may be drawn. `token_ids` holds all that were drawn, an end of text included.
+    `ended` once no further token may be drawn. `token_ids` holds all that were drawn, an end of text included. Texts
+    are made when they are asked for: between two steps nothing is done that can wait.
     """
 
     def __init__(
@@ -37,11 +38,10 @@ class Continuation:
         self.finish_reason: FinishReason | None = "end_of_text" if record.finished else None
         self.stop_sequence: str | None = None
         self.match_end: int | None = None
-        self._texts: list[str] = []
-        self._probabilities: list[float] = []
-        self._logprobs: list[float] = []
-        self._top: list[tuple[TopLogprob, ...]] = []  # of no token, or of each
+        self._shown: list[Draw] = []  # all but an end of text
+        self._texts: list[str] = []  # of the first of those
         self._flushed = ""
+        self._max_tokens = request.max_tokens
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
         self._decoder = Utf8Decoder(record.pending_bytes(tokenizer))
@@ -58,24 +58,15 @@ class Continuation:
 
     def accept(self, draw: Draw) -> None:
         """Takes the next token and decides whether it is the last one."""
-        token, probability, logprob, sampling_probability, top_tokens, top_logprobs = draw
+        token = draw.token
         self.token_ids.append(token)
         if token in self._eos_ids:
             self.ended, self.finish_reason = True, "end_of_text"
-            self._flushed = self._decoder.flush()
             return
-        piece = self._tokenizer.token_bytes(token)
-        self._texts.append(self._decoder.feed(piece))
-        if self.request.probability == "sampling":
-            probability, logprob = sampling_probability, math.log(sampling_probability)
-        self._probabilities.append(probability)
-        self._logprobs.append(logprob)
-        if self.request.top_logprobs:
-            texts = [self._tokenizer.token_bytes(t).decode("utf-8", "replace") for t in top_tokens]
-            self._top.append(tuple(map(TopLogprob, texts, top_tokens, top_logprobs)))
+        self._shown.append(draw)
         if self._matcher is not None:
-            self._match(self._matcher, piece)
-        if len(self.token_ids) >= self.request.max_tokens:
+            self._match(self._matcher, self._tokenizer.token_bytes(token))
+        if len(self.token_ids) >= self._max_tokens:
             self.ended = True
 
     def _match(self, matcher: StopMatcher, piece: bytes) -> None:
@@ -84,34 +75,57 @@ class Continuation:
             self.ended, self.finish_reason = True, "stop_sequence"
             self.stop_sequence, self.match_end = stop, matcher.match_end
 
+    def _spell(self) -> None:
+        """The texts of all tokens; of an end of text, what it leaves of a code point."""
+        for draw in self._shown[len(self._texts) :]:
+            self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(draw.token)))
+        if self.finish_reason == "end_of_text" and self._decoder.pending:
+            self._flushed = self._decoder.flush()
+
+    def _likelihoods(self, draws: list[Draw]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+        """Probabilities and their logarithms, of the kind that was asked for."""
+        if self.request.probability == "sampling":
+            probabilities = tuple(draw.sampling_probability for draw in draws)
+            return probabilities, tuple(map(math.log, probabilities))
+        return tuple(draw.probability for draw in draws), tuple(draw.logprob for draw in draws)
+
+    def _tops(self, draws: list[Draw]) -> tuple[tuple[TopLogprob, ...], ...]:
+        if not self.request.top_logprobs:
+            return ()
+        return tuple(
+            tuple(
+                TopLogprob(self._tokenizer.token_bytes(token).decode("utf-8", "replace"), token, logprob)
+                for token, logprob in zip(draw.top_tokens, draw.top_logprobs, strict=True)
+            )
+            for draw in draws
+        )
+
     def piece(self, state_id: str) -> Piece | None:
         """The last token as a piece of a stream; None when an end of text has nothing to show."""
+        self._spell()
         shown = self.finish_reason != "end_of_text"
         if not shown and not self._flushed:
             return None
-        last = slice(-1, None) if shown else slice(0, 0)
+        last = self._shown[-1:] if shown else []
         return Piece(
             state_id,
             self._texts[-1] if shown else self._flushed,
-            tuple(self._texts[last]),
-            tuple(self.token_ids[last]),
-            tuple(self._probabilities[last]),
-            tuple(self._logprobs[last]),
+            tuple(self._texts[-1:] if shown else ()),
+            tuple(draw.token for draw in last),
+            *self._likelihoods(last),
             self.finish_reason is not None,
             self.finish_reason,
             self.stop_sequence,
             self.seed,
-            tuple(self._top[last]),
+            self._tops(last),
         )
 
     def keep(self, num_pieces: int) -> None:
         """Forgets the tokens behind the first `num_pieces`, as if the call had ended there."""
-        eos_unseen = self.finish_reason == "end_of_text" and num_pieces == len(self._texts)
-        if num_pieces >= len(self._texts) and not eos_unseen:
+        eos_unseen = self.finish_reason == "end_of_text" and num_pieces == len(self._shown)
+        if num_pieces >= len(self._shown) and not eos_unseen:
             return
-        del self._texts[num_pieces:]
-        del self.token_ids[num_pieces:], self._probabilities[num_pieces:], self._logprobs[num_pieces:]
-        del self._top[num_pieces:]
+        del self._texts[num_pieces:], self._shown[num_pieces:], self.token_ids[num_pieces:]
         self.finish_reason = self.stop_sequence = self.match_end = None
         self._flushed = ""
 
@@ -123,6 +137,7 @@ class Continuation:
 
     def result(self, state_id: str, state: State | None = None) -> TokenResult:
         """All of it. What an end of text leaves of a code point becomes U+FFFD, in the last token's text."""
+        self._spell()
         texts = self._texts.copy()
         if self._flushed and texts:
             texts[-1] += self._flushed
@@ -131,12 +146,11 @@ class Continuation:
             "".join(texts),
             tuple(texts),
             tuple(self.token_ids[: len(texts)]),
-            tuple(self._probabilities),
-            tuple(self._logprobs),
+            *self._likelihoods(self._shown),
             self.finish_reason is not None,
             self.finish_reason,
             self.stop_sequence,
             self.seed,
             state,
-            tuple(self._top),
+            self._tops(self._shown),
         )

@@ -26,7 +26,7 @@ class Drawing:
     and to stay. Only a drawing that `needs_slot` gets one.
     """
 
-    __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "slot")
+    __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "asks", "slot")
 
     def __init__(self, row: Row, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool) -> None:
         """edits: as first_edits gives them. counts: whether tokens that are drawn change them."""
@@ -36,6 +36,7 @@ class Drawing:
         self._edits: Edits | None = None
         self._fresh = False  # its edits hold every token that its sequence has
         self._mask = mask
+        self.asks = mask is not None and mask.asks  # a mask of the caller's decides before each token
         self._eos_banned = eos_banned
         self.slot = -1
 
@@ -48,11 +49,6 @@ class Drawing:
     def needs_slot(self) -> bool:
         """Whether it has more than parameters."""
         return self._mask is not None or self._first_edits is not None
-
-    @property
-    def asks(self) -> bool:
-        """Whether a mask of the caller's decides before each token."""
-        return self._mask is not None and self._mask.asks
 
     @property
     def moves(self) -> bool:

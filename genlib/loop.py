@@ -23,6 +23,8 @@ from .scheduler import Job, Scheduler, Sequence, Wants
 
 log = logging.getLogger("genlib")
 
+_DRAW = Wants.DRAW  # looked up for every token
+
 _STATUS = {1: "no finite logit among the tokens allowed", 2: "a logit of +inf"}
 
 
@@ -180,8 +182,8 @@ class Loop:
         if draws:
             table.append_one(batch.draw_entries, batch.drawn.token[:draws])
         self._hand_out()
-        for seq, _ in work:
-            if seq.wants is Wants.NOTHING and not seq.pending and not seq.job.cancelled:
+        for seq in batch.silent:
+            if not seq.pending and not seq.job.cancelled:
                 self._guard(seq.job, seq.job.computed, seq)
 
     def _hand_out(self) -> None:
@@ -196,9 +198,12 @@ class Loop:
             if bad and seq.wants is not Wants.BEAM and status[row : row + num].any():
                 reason = _STATUS[int(status[row : row + num].max())]
                 self.fail(job, ModelError(f"the model gave {reason}"))
-            elif seq.wants is Wants.DRAW:
+            elif seq.wants is _DRAW:
                 seq.length += 1
-                self._guard(job, job.drawn, seq, draws[row])
+                try:  # _guard, without a call for each token
+                    job.drawn(seq, draws[row])
+                except Exception as error:
+                    self._break(job, error)
             elif seq.wants is Wants.SCORE:
                 self._guard(job, job.scored, seq, [draw.logprob for draw in draws[row : row + num]])
             elif id(job) not in searches:

@@ -156,7 +156,7 @@ class Scheduler:
         Sequences with one token to feed go first, all of them (max_batch ≤ chunk); what is left of the
         chunk goes to those with more, in the order in which they came. Beams of one search are fed together.
         """
-        work = [(s, 1) for s in self.running if s.pending == 1]
+        work = [(s, 1) for s in self.running if s.length - s.computed == 1]
         if len(work) < len(self.running):
             self._plan_chunks(work, self.chunk - len(work))
         if any(s.wants is not Wants.DRAW for s, _ in work):
