@@ -36,6 +36,55 @@ void StateTable::check_distinct(std::span<const Handle> handles) const {
   }
 }
 
+void StateTable::append_one(std::span<const Handle> handles, std::span<const int32_t> tokens) {
+  GENLIB_CHECK(tokens.size() == handles.size(), "`tokens` must have one token for each of the ",
+               handles.size(), " handles, got ", tokens.size());
+  check_distinct(handles);
+  int64_t due = 0;
+  for (const Handle handle : handles) {
+    const Entry& entry = at(handle);
+    due += std::max<int64_t>(0, pages_due(entry, 1) - entry.reserved);
+  }
+  if (due > unreserved()) {
+    throw OutOfPages(concat("one token for each of ", handles.size(), " entries needs ", due,
+                            " pages that are not promised to them, ", unreserved(), " of ", pool_.num_pages(),
+                            " are free or released and not promised: free entries first"));
+  }
+  for (size_t s = 0; s < handles.size(); ++s) append_one(handles[s], tokens[s]);
+}
+
+void StateTable::branch(std::span<Handle> handles, std::span<const int32_t> parents) {
+  GENLIB_CHECK(parents.size() == handles.size(), "`parents` must have one number for each of the ",
+               handles.size(), " handles, got ", parents.size());
+  check_distinct(handles);
+  for (const Handle handle : handles)
+    GENLIB_CHECK(at(handle).reserved == 0, "`handles` must have no promise: unreserve them first");
+  const auto count = static_cast<int32_t>(handles.size());
+  for (const int32_t parent : parents)
+    GENLIB_CHECK(parent >= 0 && parent < count, "`parents` must be from 0 to ", count - 1, ", got ", parent);
+  branched_.assign(handles.begin(), handles.end());
+  taken_.assign(handles.size(), false);
+  for (size_t i = 0; i < handles.size(); ++i) {
+    const auto parent = static_cast<size_t>(parents[i]);
+    handles[i] = taken_[parent] ? fork(branched_[parent]) : branched_[parent];
+    taken_[parent] = true;
+  }
+  for (size_t i = 0; i < handles.size(); ++i)
+    if (!taken_[i]) free(branched_[i]);
+}
+
+void StateTable::commit_many(std::span<const Handle> handles, std::span<const int32_t> computed) {
+  GENLIB_CHECK(computed.size() == handles.size(), "`computed` must have one count for each of the ",
+               handles.size(), " handles, got ", computed.size());
+  check_distinct(handles);
+  for (size_t s = 0; s < handles.size(); ++s) {
+    const Entry& entry = at(handles[s]);
+    GENLIB_CHECK(computed[s] >= entry.computed && computed[s] <= entry.length, "`computed[", s,
+                 "]` must be in [", entry.computed, ", ", entry.length, "], got ", computed[s]);
+  }
+  for (size_t s = 0; s < handles.size(); ++s) commit(handles[s], computed[s]);
+}
+
 int64_t StateTable::check_batch(std::span<const Handle> handles, std::span<const int32_t> counts,
                                 const BatchBuffers& out) const {
   const auto size = static_cast<int64_t>(handles.size());
