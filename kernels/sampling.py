@@ -36,6 +36,8 @@ class Launch:
 
 # Rounding is part of the sampler's contract: nothing may be fused.
 EXACT = {"enable_fp_fusion": False}
+# Left alone, the compiler spills some registers of these so as to have room for more programs.
+MASSES_REGISTERS, FINISH_REGISTERS = 104, 240
 
 
 def run(call: Launch, work: Work, out: Outputs) -> None:
@@ -54,12 +56,12 @@ def run(call: Launch, work: Work, out: Outputs) -> None:
     peaks[(tiles,)](logits, call.settings, changes, work, *numbers, PLAIN=plain, num_warps=wide, **EXACT)
     if lists:
         bounds[(rows,)](logits, work, call.top_n, num_warps=1, **EXACT)
-    masses[(tiles,)](logits, changes, work, given, PLAIN=plain, LISTS=lists, num_warps=wide, **EXACT)
+    most = MASSES_REGISTERS if lists else None
+    masses[(tiles,)](logits, changes, work, given, PLAIN=plain, LISTS=lists, num_warps=wide, maxnreg=most, **EXACT)
     draw = (logits, call.seeds, call.positions, changes, work, out, given, room_inside(V))
     choose[(rows,)](*draw, PLAIN=plain, TRUNCATES=call.truncates, num_warps=4, **EXACT)
     if call.truncates:
         split[(tiles,)](logits, changes, work, given, room_inside(V), PLAIN=plain, num_warps=2, **EXACT)
-        # Left alone, the compiler spills rather than give a program more than half of the registers.
-        finish[(rows,)](*draw, PLAIN=plain, num_warps=8, maxnreg=168, **EXACT)
+        finish[(rows,)](*draw, PLAIN=plain, num_warps=8, maxnreg=FINISH_REGISTERS, **EXACT)
     if call.top_n:
         tops[(rows,)](logits, changes, work, out, given, call.top_n, PLAIN=plain, num_warps=4, **EXACT)
