@@ -10,14 +10,14 @@ from .answers import status_of, write_row
 from .guess import prepare
 from .keys import id_of, key_of, sort, value_of
 from .mass import INFINITY, MASS_BITS, PEAK_MASS_BITS, mass, probability, random_word, target_of
-from .tiles import TILE, WIDEST, ids_of, load_tile, num_tiles, row_max, row_sum
+from .tiles import LARGEST_ID, TILE, WIDEST, ids_of, load_tile, num_tiles, row_max, row_sum
 
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)
 LOG_LISTED = tl.constexpr(sizes.LISTED.bit_length() - 1)
 FEW = tl.constexpr(128)
 LOG_FEW = tl.constexpr(7)
-NO_KEPT = tl.constexpr(0x7FFFFFFF)
+NO_KEPT = tl.constexpr(0x7FFFFFFF)  # more than any number of tokens
 
 
 @triton.jit
@@ -132,8 +132,8 @@ def greedy_token(work, s, tiles, peak):
     """The first token with the row's peak."""
     at = tl.arange(0, WIDEST)
     is_first = tl.load(work.tile_peak + s * tiles + at, mask=at < tiles, other=-INFINITY) == peak
-    firsts = tl.load(work.tile_first + s * tiles + at, mask=at < tiles, other=NO_KEPT)
-    return tl.min(tl.where(is_first, firsts, NO_KEPT))
+    firsts = tl.load(work.tile_first + s * tiles + at, mask=at < tiles, other=LARGEST_ID)
+    return tl.min(tl.where(is_first, firsts, LARGEST_ID))
 
 
 @triton.jit(do_not_specialize=["given"])

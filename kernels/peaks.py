@@ -7,9 +7,12 @@ from typing import Any, NamedTuple
 import triton
 import triton.language as tl
 
+from genlib.ops import rows
+
 from . import sizes
 from .mass import INFINITY, LN_2, MODEL_SCALE, natural_log
 from .tiles import (
+    LARGEST_ID,
     MIN_P,
     STREAM,
     TEMPERATURE,
@@ -25,12 +28,11 @@ from .tiles import (
 
 GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
 SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
-LOG2_E = tl.constexpr(1.4426950408889634)
+LOG2_E = tl.constexpr(rows.LOG2_E)
 WIDEST_SCALE = TWO_64 = tl.constexpr(2.0**64)
 NARROWEST_SCALE = tl.constexpr(2.0**-64)
 SMALLEST_NORMAL = tl.constexpr(2.0**-1022)
 TWO_32 = tl.constexpr(4294967296)
-LARGEST_ID = tl.constexpr(0x7FFFFFFF)
 
 
 class Settings(NamedTuple):

@@ -17,6 +17,7 @@ from .mass import INFINITY
 TILE = tl.constexpr(sizes.TILE)
 WIDEST = tl.constexpr(sizes.WIDEST)
 FEW_TILES = tl.constexpr(128)
+LARGEST_ID = tl.constexpr(0x7FFFFFFF)  # no token's
 
 # What a call gave as tensors [S]; the rest is numbers for all rows.
 TEMPERATURE = tl.constexpr(1)
@@ -142,7 +143,7 @@ def with_edits(z, ids, first, logits, changes, given, s):
     end = 0
     for i in range(0, count, 512):
         at = i + tl.arange(0, 512)
-        tokens = tl.load(changes.token + start + at, mask=at < count, other=0x7FFFFFFF)
+        tokens = tl.load(changes.token + start + at, mask=at < count, other=LARGEST_ID)
         begin += tl.sum((tokens < first).to(tl.int32))
         end += tl.sum((tokens < first + TILE).to(tl.int32))
     repetition = number_or_row(given, REPETITION, changes.repetition, s, changes.repetition_number).to(tl.float32)

@@ -113,4 +113,4 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         num_inside=empty(i32, slow),
         inside=empty(u64, slow, room),
     )
-    return Workspace((rows, vocabulary), place, truncates, work)
+    return Workspace((rows, vocabulary), work.scale.device, truncates, work)

@@ -15,16 +15,14 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pytest
+from helpers_random import Z_LIMIT, Floats, chi_squared_z
 from helpers_sampling import Case, adversarial_rows, params_of, run, widths
 
 from genlib.ops import reference_mass as reference
 from genlib.ops import reference_sampling
 from genlib.ops.base import Drawn, RowParams
 
-Floats = npt.NDArray[Any]
-Z_LIMIT = 4.75
 ROOT = Path(__file__).resolve().parents[1]
 # As published with Random123: counter, key, words.
 KNOWN_ANSWERS = [
@@ -77,20 +75,6 @@ def many(row: Floats, case: Case, n: int, **columns: Any) -> Drawn:
     all_columns |= {"position": np.arange(n, dtype=np.int64)} | columns
     logits = np.broadcast_to(row, (n, len(row)))
     return run(widths()[0], logits, RowParams(**all_columns, **shared))
-
-
-def chi_squared_z(observed: Floats, expected: Floats, is_g: bool = False) -> float:
-    """Wilson and Hilferty's normal score of Pearson's or the G statistic, cells pooled to at least 10 expected."""
-    order = np.argsort(expected)
-    cells = np.cumsum(expected[order]) // 10
-    cells = np.unique(cells, return_inverse=True)[1]
-    o, e = np.bincount(cells, observed[order]), np.bincount(cells, expected[order])
-    if e[0] < 10:
-        o, e = np.append(o[2:], o[:2].sum()), np.append(e[2:], e[:2].sum())
-    with np.errstate(divide="ignore", invalid="ignore"):
-        g = 2 * np.sum(np.where(o > 0, o * np.log(o / e), 0))
-    statistic, df = g if is_g else np.sum((o - e) ** 2 / e), len(o) - 1
-    return float(((statistic / df) ** (1 / 3) - (1 - 2 / (9 * df))) / np.sqrt(2 / (9 * df)))
 
 
 @pytest.mark.parametrize(

@@ -139,9 +139,19 @@ def test_a_workspace_is_for_calls_of_its_size() -> None:
     assert not workspace.fits(3, V, torch.device("cuda"), False)
 
 
-def test_warming_up_asks_for_every_kind_of_call() -> None:
-    """On the CPU there is nothing to compile; the calls must be right all the same."""
+def test_warming_up_asks_for_every_kind_of_call(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On the CPU there is nothing to compile; the calls are made all the same, and must be right."""
+    kinds = set()
+
+    def watched(logits: torch.Tensor, **arguments: Any) -> None:
+        assert (logits.shape[1], logits.dtype) == (V, torch.bfloat16)
+        assert ("allowed" in arguments) == ("edits" in arguments)
+        kinds.add(("edits" in arguments, arguments.get("top_k", 0) > 0, arguments.get("top_logprobs", 0) > 0))
+        assert sample(logits, **arguments).status.tolist() == [0, 0]
+
+    monkeypatch.setattr("genlib.kernels.api.sample", watched)
     warm_up("cpu", vocabulary=V, dtype=torch.bfloat16)
+    assert len(kinds) == 8
 
 
 @triton.jit

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from helpers_random import random_edits, random_logits
 from helpers_sampling import MIN_PS, PENALTIES, TEMPERATURES, TOP_PS, assert_same, narrowed, run, widths
 
 from genlib.ops import rows
@@ -13,31 +14,6 @@ from genlib.ops.base import RowParams
 
 ROWS = 2560
 VOCABULARIES = (2, 3, 5, 8, 13, 16, 17, 24, 31, 32, 33, 47, 64, 65, 90, 128, 129, 200, 257, 520)
-MOST_EDITS = 5
-
-
-def random_logits(rng: np.random.Generator, V: int, R: int) -> Any:
-    """[R, V] float32: spreads from flat to very wide, ties, and values that are none."""
-    x = rng.standard_normal((R, V)) * rng.choice([1e-40, 1e-3, 0.3, 1, 3, 40], (R, 1))
-    x = np.where(rng.random((R, 1)) < 0.2, np.round(x * 2) / 2, x)
-    peaked = rng.random(R) < 0.1
-    x[peaked, rng.integers(V, size=R)[peaked]] += 50
-    odd = rng.choice([np.nan, -np.inf, np.inf, 3.4e38, -3.4e38, -0.0], (R, V), p=[0.4, 0.4, 0.001, 0.009, 0.09, 0.1])
-    return np.where(rng.random((R, V)) < rng.choice([0, 0, 0.05, 0.6], (R, 1)), odd, x).astype(np.float32)
-
-
-def random_edits(rng: np.random.Generator, V: int, R: int) -> dict[str, Any]:
-    """Up to MOST_EDITS of each row's tokens, one row's entries behind another's."""
-    count = rng.integers(0, min(V, MOST_EDITS) + 1, R) * (rng.random(R) < 0.5)
-    tokens = np.argsort(rng.random((R, V)), axis=1)
-    token = np.concatenate([np.sort(row[:n]) for row, n in zip(tokens, count.tolist(), strict=True)])
-    return {
-        "edit_start": (np.cumsum(count) - count).astype(np.int64),
-        "edit_count": count.astype(np.int32),
-        "edit_token": token.astype(np.int32),
-        "edit_bias": rng.choice([0, 0.5, -3, 100, -1e30, 3e38], len(token)).astype(np.float32),
-        "edit_seen": rng.choice([-1, 0, 1, 2, 40, 2**31 - 1], len(token)).astype(np.int32),
-    }
 
 
 def random_params(rng: np.random.Generator, V: int, R: int) -> RowParams:
