@@ -12,17 +12,16 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
-import os
 import sys
-import time
 from contextlib import ExitStack
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 import numpy as np
-from bench_generate import LIBRARIES, Worker, busy_elsewhere, machine, started
+from bench_generate import LIBRARIES, Worker, started
 from checkpoints import SHAPES, Shape, checkpoint, default_folder
+from machine import OtherLoad, machine
 from report import beam_table
 
 BEAMS, PREFIXES = (4, 5, 8, 16, 32), (16, 512, 2048)
@@ -80,10 +79,9 @@ def main() -> None:
     parser.add_argument("--json", type=Path, help="a line is added to this file")
     arguments = parser.parse_args()
     run = machine() | {"bench": "beam", "threads": arguments.threads, "repetitions": arguments.repetitions}
-    start, busy = time.perf_counter(), busy_elsewhere()
+    load = OtherLoad()
     run["models"] = [measure(shape, arguments) for shape in arguments.shape or SHAPES]
-    core_seconds = (time.perf_counter() - start) * (os.cpu_count() or 1)
-    run["busy_elsewhere"] = (busy_elsewhere() - busy) / core_seconds
+    run["busy_elsewhere"] = load.share()
     print(beam_table(run))
     if arguments.json:
         with arguments.json.open("a") as file:

@@ -13,11 +13,8 @@ import argparse
 import importlib.util
 import json
 import os
-import platform
-import resource
 import subprocess
 import sys
-import time
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
@@ -26,6 +23,7 @@ from typing import Any
 
 import numpy as np
 from checkpoints import DTYPES, SHAPES, checkpoint, default_folder
+from machine import OtherLoad, machine
 from report import markdown
 
 PEERS = Path(__file__).parent / "peers"
@@ -163,28 +161,6 @@ def start_up(threads: int, repetitions: int) -> dict[str, list[float]]:
     return times
 
 
-def busy_elsewhere() -> float:
-    """Seconds of CPU time that went to other processes than this and its ended children, since the start."""
-    ticks = [int(x) for x in Path("/proc/stat").read_text().split("\n", 1)[0].split()[1:]]
-    used = [resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)]
-    idle, waiting = ticks[3], ticks[4]
-    return (sum(ticks[:8]) - idle - waiting) / os.sysconf("SC_CLK_TCK") - sum(u.ru_utime + u.ru_stime for u in used)
-
-
-def machine() -> dict[str, Any]:
-    """Where and on what this runs."""
-    info = Path("/proc/cpuinfo")
-    names = [x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")] or [""]
-    commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False)
-    return {
-        "date": time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime()),
-        "commit": commit.stdout.strip(),
-        "cpu": names[0],
-        "cores": os.cpu_count(),
-        "python": platform.python_version(),
-    }
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, action="append", help="all, unless given")
@@ -199,15 +175,14 @@ def main() -> None:
     missing = [x.name for x in chosen if not importlib.util.find_spec(x.package)]
     libraries = [x for x in chosen if x.name not in missing]
     run = machine() | {"threads": arguments.threads, "repetitions": arguments.repetitions, "missing": missing}
-    start, busy = time.perf_counter(), busy_elsewhere()
+    load = OtherLoad()
     run["start_up"] = start_up(arguments.threads, arguments.repetitions)
     run["models"] = [
         measure(shape, dtype, libraries, arguments)
         for shape in arguments.shape or SHAPES
         for dtype in arguments.dtype or DTYPES
     ]
-    core_seconds = (time.perf_counter() - start) * (os.cpu_count() or 1)
-    run["busy_elsewhere"] = (busy_elsewhere() - busy) / core_seconds
+    run["busy_elsewhere"] = load.share()
     print(markdown(run))
     if arguments.json:
         with arguments.json.open("a") as file:

@@ -1,4 +1,4 @@
-"""The tables of bench_generate and bench_beam, from their lines of JSON.
+"""The tables of bench_generate, bench_beam and bench_sampling, from their lines of JSON.
 
 python bench/report.py FILE     the last run in a file, as Markdown
 """
@@ -11,6 +11,9 @@ from pathlib import Path
 from statistics import median
 from typing import Any
 
+from sampler.summary import sampling_table
+from table import aligned, measured_on
+
 UNITS = {"prefill": "prefill 512", "decode": "decode", "multi": "multi 16", "beam": "beam 5 (steps/s)"}
 
 
@@ -20,7 +23,7 @@ def markdown(run: dict[str, Any]) -> str:
     versions = {name: w["version"] for model in models for name, w in model["workers"].items()}
     start = {name: median(values) for name, values in run["start_up"].items()}
     lines = [
-        _measured_on(run) + "; tokens/s.",
+        measured_on(run) + "; tokens/s.",
         ", ".join(f"{name} {version}" for name, version in versions.items())
         + (f"; not installed: {', '.join(run['missing'])}" if run["missing"] else ""),
         f"genlib: import {start['import_s']:.2f} s, then Engine() with the embedded model {start['load_s']:.2f} s.",
@@ -28,14 +31,6 @@ def markdown(run: dict[str, Any]) -> str:
     for model in models:
         lines += ["", *_table(model)]
     return "\n".join(lines)
-
-
-def _measured_on(run: dict[str, Any]) -> str:
-    return (
-        f"{run['date']}, commit {run['commit']}: {run['cpu']}, {run['threads']} threads of {run['cores']} cores, "
-        f"of which other processes took {run['busy_elsewhere']:.0%}, Python {run['python']}; "
-        f"medians of {run['repetitions']}"
-    )
 
 
 def _table(model: dict[str, Any]) -> list[str]:
@@ -56,20 +51,12 @@ def _table(model: dict[str, Any]) -> list[str]:
     if "genlib" in medians:
         ratios = [_ratio(medians, workload, floor) for workload in UNITS]
         rows.append(["genlib ÷ best peer", *ratios, *[""] * 3])
-    return _aligned(rows)
-
-
-def _aligned(rows: list[list[str]]) -> list[str]:
-    """A Markdown table; the first row is its head."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    rows = [rows[0], ["-" * widths[0], *("-" * (w - 1) + ":" for w in widths[1:])], *rows[1:]]
-    aligned = [[row[0].ljust(widths[0]), *map(str.rjust, row[1:], widths[1:])] for row in rows]
-    return [f"| {' | '.join(row)} |" for row in aligned]
+    return aligned(rows)
 
 
 def beam_table(run: dict[str, Any]) -> str:
     """Of bench_beam: a table for each model. Beside a peer's time, by how much genlib is faster, or smaller."""
-    lines = [_measured_on(run) + "; milliseconds per step, and megabytes of keys and values."]
+    lines = [measured_on(run) + "; milliseconds per step, and megabytes of keys and values."]
     for model in run["models"]:
         names = list(model["versions"])
         lines += ["", ", ".join(f"{name} {version}" for name, version in model["versions"].items()), ""]
@@ -79,7 +66,7 @@ def beam_table(run: dict[str, Any]) -> str:
             times = {name: 1000 * median(values) for name, values in case["samples"].items()}
             sizes = {name: size / 1e6 for name, size in case["cache_bytes"].items()}
             rows.append([f"{case['beams']}, {case['prefix']}", *_beside(times), *_beside(sizes)])
-        lines += _aligned(rows)
+        lines += aligned(rows)
     return "\n".join(lines)
 
 
@@ -111,4 +98,5 @@ def _number(value: float | None) -> str:
 
 if __name__ == "__main__":
     last = json.loads(Path(sys.argv[1]).read_text().splitlines()[-1])
-    print(beam_table(last) if last.get("bench") == "beam" else markdown(last))
+    tables = {"beam": beam_table, "sampling": sampling_table}
+    print(tables.get(last.get("bench", ""), markdown)(last))
