@@ -79,6 +79,7 @@ def results(pytestconfig: pytest.Config) -> Results:
     return pytestconfig.stash.setdefault(RESULTS, Results(pytestconfig))
 
 
+@pytest.hookimpl(trylast=True)
 def pytest_terminal_summary(terminalreporter: Any, config: pytest.Config) -> None:
     if RESULTS in config.stash:
         terminalreporter.write_line(config.stash[RESULTS].finish())

@@ -28,7 +28,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGES = ("genlib", "torch", "triton", "numpy", "transformers", "flashinfer", "vllm", "pytest", "pytest-benchmark")
 ENVIRONMENT = {"TRITON_INTERPRET": "0", "PYTHONUNBUFFERED": "1"}
 LOOKS, GPU_LOOKS = 1.0, 15.0  # seconds between two looks at a part, and at the GPU's clocks meanwhile
-KEPT = 12_000  # characters of a part's output, from its end
+KEPT = 6_000  # characters of a part's output, from its beginning and from its end
 PYTEST = ("-m", "pytest", "-W", "default", "--tb=short")
 
 
@@ -53,7 +53,7 @@ def compile_kernels(V: int, dtype: str) -> tuple[str, ...]:
 
 def parts() -> tuple[Part, ...]:
     tests = sorted(str(path) for path in (ROOT / "tests").glob("test_*gpu*.py"))
-    sampler = (*PYTEST, "bench/bench_sampling.py", "--device", "cuda", "--figures", "--benchmark-disable-gc", "-q")
+    sampler = (*PYTEST, "bench/bench_sampling.py", "--device", "cuda", "--figures", "--benchmark-disable-gc", "-qrN")
     kinds = ((2064, "float32"), (2064, "bfloat16"), (2064, "float16"), (1029, "float32"))
     return (
         Part("compile", 150, tuple(compile_kernels(V, dtype) for V, dtype in kinds)),
@@ -121,7 +121,7 @@ def run(part: Part, seconds: float, report: Report) -> dict[str, Any]:
                     "exit": exits,  # None: cut off
                     "gpu": clocks,
                     "results": results_in(lines),
-                    "output": [path.read_bytes().decode(errors="replace")[-KEPT:] for path in outputs],
+                    "output": [shortened(path.read_bytes().decode(errors="replace"), KEPT) for path in outputs],
                 }
                 report.put(part.name, result)
                 if is_over:
@@ -136,15 +136,21 @@ def results_in(lines: Path) -> list[Any]:
     return [json.loads(line) for line in lines.read_text().splitlines(keepends=True) if line.endswith("\n")]
 
 
+def shortened(text: str, kept: int) -> str:
+    """Its beginning, where an error often is, and its end."""
+    return text if len(text) <= 2 * kept else f"{text[:kept]}\n…\n{text[-kept:]}"
+
+
 def summary(results: list[Any]) -> list[str]:
     """A line for each cell: genlib's times by mode, its target, and how many times as long the peers take."""
     lines = []
     for record in results:
-        own, *others = ((name, {m: median(x) for m, x in by.items()}) for name, by in record["samples"].items())
-        times = ", ".join(f"{mode} {time:.1f}" for mode, time in own[1].items())
+        medians = {name: {m: median(x) for m, x in by.items()} for name, by in record["samples"].items()}
+        own = medians.pop("genlib")
+        times = ", ".join(f"{mode} {time:.1f}" for mode, time in own.items())
         target = f" (target {record['cell']['target']:g})" if record["cell"]["target"] else ""
-        ratios = [f"{name} {_ratio(own[1], by):.1f} times" for name, by in others]
-        limit = f"limit {median(record['limit']):.1f}"
+        ratios = [f"{name} {_ratio(own, by):.1f} times" for name, by in medians.items()]
+        limit = f"limit {min(record['limit']):.1f}"
         lines.append("; ".join([f"{record['name']}: {times} us{target}", limit, *ratios, *record["failed"]]))
     return lines
 
@@ -167,7 +173,10 @@ def main() -> None:
             continue
         result = run(part, min(part.seconds, left), report)
         print(f"== {part.name}: exit {result['exit']}, {result['seconds']} s", flush=True)
-        print("\n".join(summary(result["results"]) or [output[-3000:] for output in result["output"]]), flush=True)
+        print(
+            "\n".join(summary(result["results"]) or [shortened(output, 1500) for output in result["output"]]),
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

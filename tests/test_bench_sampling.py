@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -67,6 +68,69 @@ def test_every_contestant_passes_the_gate(setting: str, dtype: str) -> None:
     assert "genlib" in record["samples"]
     assert record["limit"] == [3 * 2000 * (4 if dtype == "float32" else 2) / 1e3]
     json.dumps(record)
+
+
+class FlashInfer:
+    """What its documentation says of the functions that are used, in torch."""
+
+    @staticmethod
+    def softmax(logits: torch.Tensor, temperature: float) -> torch.Tensor:
+        return (logits / temperature).softmax(-1)
+
+    @staticmethod
+    def sampling_from_probs(probs: torch.Tensor, seed: int, offset: int) -> torch.Tensor:
+        return torch.multinomial(probs, 1)[:, 0].int()
+
+    @staticmethod
+    def top_k_sampling_from_probs(probs: torch.Tensor, top_k: int, seed: int, offset: int) -> torch.Tensor:
+        return probs.topk(top_k).indices[:, -1].int()
+
+    @staticmethod
+    def top_p_sampling_from_probs(probs: torch.Tensor, top_p: float, seed: int, offset: int) -> torch.Tensor:
+        order = probs.sort(descending=True)
+        return order.indices.gather(1, (order.values.cumsum(-1) < top_p).sum(-1, keepdim=True))[:, 0].int()
+
+    @classmethod
+    def top_k_top_p_sampling_from_logits(
+        cls, logits: torch.Tensor, top_k: int, top_p: float, seed: int, offset: int
+    ) -> torch.Tensor:
+        cut = torch.where(logits < logits.topk(top_k).values[:, -1:], -torch.inf, logits)
+        return cls.top_p_sampling_from_probs(cut.softmax(-1), top_p, seed, offset)
+
+
+def apply_top_k_top_p(logits: torch.Tensor, k: torch.Tensor | None, p: torch.Tensor | None) -> torch.Tensor:
+    """vLLM's, which changes the logits it is given."""
+    order = logits.sort(descending=True)
+    if k is not None:
+        logits[logits < order.values.gather(1, k.long()[:, None] - 1)] = -torch.inf
+    if p is not None:
+        order = logits.softmax(-1).sort(descending=True)
+        dropped = order.values.cumsum(-1) - order.values >= p[:, None]
+        logits[torch.zeros_like(dropped).scatter(1, order.indices, dropped)] = -torch.inf
+    return logits
+
+
+@pytest.mark.parametrize("setting", ["T", "k", "p", "k+p"])
+def test_peers_of_a_gpu_are_called_as_they_say(setting: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With stand-ins that draw the last token they keep."""
+    from sampler.contestant import Contestant
+    from sampler.gates import Gate
+    from sampler.logits import logits_of
+    from sampler.peers import with_flashinfer, with_vllm
+
+    monkeypatch.setitem(sys.modules, "flashinfer", SimpleNamespace(sampling=FlashInfer))
+    kernel = SimpleNamespace(apply_top_k_top_p_triton=apply_top_k_top_p)
+    monkeypatch.setitem(sys.modules, "vllm.v1.sample.ops.topk_topp_triton", kernel)
+    cell = cell_of(setting)
+    logits = logits_of(cell, "cpu")
+    before = logits.clone()
+    gate = Gate(cell, logits)
+    for prepare in (with_flashinfer, with_vllm):
+        draw = prepare(cell, "cpu")
+        assert (draw is None) == (prepare is with_vllm and setting == "T")
+        if draw is not None:
+            gate.check(Contestant("peer", "peer", prepare), draw)
+    assert torch.equal(logits, before)
 
 
 def test_what_is_wrong_is_not_timed() -> None:
@@ -181,3 +245,5 @@ def test_the_parts_are_there() -> None:
     tests = [word for word in parts["tests"].commands[0] if word.endswith(".py")]
     assert [Path(path).name for path in tests][:2] == ["test_kernels_gpu.py", "test_kernels_gpu_calls.py"]
     assert gpu.summary([]) == []
+    assert gpu.shortened("abcdef", 3) == "abcdef"
+    assert gpu.shortened("abcdefg", 2) == "ab\n…\nfg"
