@@ -1,4 +1,4 @@
-"""The sampler as Triton kernels on torch tensors, installed as genlib.kernels: see docs/kernels.md.
+"""The sampler and the beam step as Triton kernels on torch tensors, installed as genlib.kernels: see docs/kernels.md.
 
     from genlib.kernels import sample
     drawn = sample(logits, temperature=0.8, top_p=0.95, seeds=seeds, positions=positions)
@@ -10,8 +10,30 @@ if __name__ != "genlib.kernels":
     raise ImportError("this folder is installed as genlib.kernels; import it under that name")
 
 from .api import sample, warm_up
+from .beam import beam_step, warm_up_beams
+from .beam_workspace import BeamWorkspace, new_beam_workspace
 from .edits import Edits, edits_of
+from .hypotheses import Hypothesis, hypotheses
 from .sampled import Sampled, new_sampled
+from .searches import Search, Searches, new_searches
 from .workspace import Workspace, new_workspace
 
-__all__ = ["Edits", "Sampled", "Workspace", "edits_of", "new_sampled", "new_workspace", "sample", "warm_up"]
+__all__ = [
+    "BeamWorkspace",
+    "Edits",
+    "Hypothesis",
+    "Sampled",
+    "Search",
+    "Searches",
+    "Workspace",
+    "beam_step",
+    "edits_of",
+    "hypotheses",
+    "new_beam_workspace",
+    "new_sampled",
+    "new_searches",
+    "new_workspace",
+    "sample",
+    "warm_up",
+    "warm_up_beams",
+]

@@ -54,7 +54,7 @@ def row_params(request: Request) -> RowParams:
     )
 
 
-def _logits(logits: torch.Tensor) -> npt.NDArray[np.generic]:
+def numpy_logits(logits: torch.Tensor) -> npt.NDArray[np.generic]:
     """The tensor's memory; bfloat16 as its bits."""
     if logits.dtype == torch.bfloat16:
         return logits.view(torch.int16).numpy().view(np.uint16)
@@ -77,7 +77,7 @@ def run(request: Request, out: Sampled) -> None:
     )
     width = _native.cpu_widths()[0]
     threads = max(1, min(S, torch.get_num_threads()))
-    logits, rows_drawn = _logits(request.logits), np.array([S], np.int32)
+    logits, rows_drawn = numpy_logits(request.logits), np.array([S], np.int32)
     _native.sample_rows(width, logits, row_params(request), rows_drawn, drawn, threads)
     out.token.copy_(torch.from_numpy(drawn.token))
     if N:

@@ -6,6 +6,8 @@ VECTOR = 8  # tokens that are listed together if one of them is a candidate
 LISTED = 512  # most such vectors of a row, and most candidates
 SORTABLE = 1024  # most keys around a boundary that are sorted
 TOPS = 64  # most of the most likely tokens
+BEAM_BLOCK = 4096  # tokens of a program of the beam step
+CANDIDATES = 512  # most candidates of a beam search
 MAX_VOCABULARY = 1 << 20
 WIDEST = MAX_VOCABULARY // TILE  # most tiles of a row
 

@@ -1,0 +1,72 @@
+"""`genlib.kernels.beam_step`: one token of every beam search, from logits on a GPU or the CPU (docs/kernels.md)."""
+
+from __future__ import annotations
+
+import torch
+
+from genlib.checks import refuse
+from genlib.errors import BackendError
+
+from . import beam_host
+from .beam_workspace import BeamWorkspace, new_beam_workspace
+from .request import LOGITS
+from .searches import Search, Searches, new_searches
+
+
+def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace | None = None) -> None:
+    """Moves every search that is not done on by one token, from its beams' logits.
+
+    logits [R, V] float32, bfloat16 or float16: one row for each beam of all searches, one search behind the other;
+    rows may lie apart. Those of a search that is done, or has a status, are not looked at.
+
+    On a GPU nothing waits for the host, so that the call can be captured in a graph; workspace is then the caller's,
+    else allocated. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU hold is not checked: a
+    search's status tells of logits that cannot be searched.
+    """
+    _check(logits, searches)
+    device = logits.device
+    if device.type == "cpu":
+        beam_host.run(logits, searches)
+        return
+    if device.type != "cuda":
+        raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
+    from . import beam_device  # noqa: PLC0415 (Triton is there on Linux only)
+
+    R, V = logits.shape
+    if workspace is None:
+        workspace = new_beam_workspace(R, V, device)
+    elif not workspace.fits(R, V, device):
+        raise refuse("workspace", f"be for {[R, V]} on {device}", (*workspace.size, str(workspace.device)))
+    with torch.cuda.device(device):
+        beam_device.run(logits, searches, workspace.work)
+
+
+def warm_up_beams(
+    device: torch.device | str, *, vocabulary: int, num_beams: int = 4, num_eos: int = 1, dtype: torch.dtype = torch.bfloat16
+) -> None:
+    """Compiles what `beam_step` launches on a GPU for logits of this many columns and this dtype, and waits for it.
+
+    num_beams: of the widest search; num_eos: tokens that end a text. Else the first step compiles its kernels, which
+    takes tens of seconds, and cannot be captured. Triton keeps them on disk.
+    """
+    search = Search(num_beams=num_beams, max_length=1)
+    searches = new_searches([search], vocabulary=vocabulary, eos_ids=range(num_eos), device=device)
+    logits = torch.zeros(num_beams, vocabulary, dtype=dtype, device=device)
+    beam_step(logits, searches)
+    if logits.device.type == "cuda":
+        torch.cuda.synchronize(logits.device)
+
+
+def _check(logits: torch.Tensor, searches: Searches) -> None:
+    if not isinstance(searches, Searches):
+        raise refuse("searches", "be `Searches`, as `new_searches` makes them", searches)
+    shape = (searches.num_rows, searches.vocabulary)
+    if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != shape:
+        got = list(logits.shape) if isinstance(logits, torch.Tensor) else logits
+        raise refuse("logits", f"be a tensor {list(shape)}: a row for each beam", got)
+    if logits.dtype not in LOGITS:
+        raise refuse("logits", "be float32, bfloat16 or float16", logits.dtype)
+    if logits.stride(1) != 1:
+        raise refuse("logits", "have rows without gaps: call .contiguous()", logits.stride())
+    if logits.device != searches.device:
+        raise refuse("logits", f"be on the device of the searches, {searches.device}", str(logits.device))

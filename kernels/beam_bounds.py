@@ -1,0 +1,78 @@
+"""The beam step's first kernel: each row's peak, and the value that its candidates must reach."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from . import sizes
+from .keys import LOWEST
+from .masses import nth_largest
+from .tiles import load_values, num_tiles, row_and_tile, row_max
+from .mass import INFINITY
+
+GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
+SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
+SLOTS = tl.constexpr(32)  # looked at together
+PEAKS = tl.constexpr(512)
+
+
+@triton.jit
+def search_of(searches, r, num_slots):
+    """The slot of the live search that has row r, and its first row. Slot −1: no search has it, or that one is over."""
+    live = tl.load(searches.num_live)
+    slot = -1
+    first = 0
+    for i in range(0, num_slots, SLOTS):
+        at = i + tl.arange(0, SLOTS)
+        slots = tl.load(searches.live + at, mask=at < num_slots, other=0)
+        firsts = tl.load(searches.first_row + at, mask=at < num_slots, other=0)
+        beams = tl.load(searches.num_beams + slots)
+        over = (tl.load(searches.done + slots) != 0) | (tl.load(searches.status + slots) != 0)
+        has = (at < live) & (over == 0) & (firsts <= r) & (r < firsts + beams)
+        slot = tl.maximum(slot, tl.max(tl.where(has, slots, -1)))
+        first += tl.sum(tl.where(has, firsts, 0))
+    return slot, first
+
+
+@triton.jit
+def bound_row(logits, searches, work, r, slot, first):
+    """The row's peak and threshold: at least as many tokens reach it as candidates are wanted of the search.
+
+    The threshold lies so far below the last of these that a token which does not reach it scores less, too: by more
+    than a score is rounded. Rarely it does not, and `choose_candidates` finds out.
+    """
+    groups = num_tiles(logits) * GROUPS
+    peak = row_max(work.group_peak, r, groups, PEAKS)
+    found = nth_largest(work.group_peak + r * groups, groups, tl.load(searches.num_candidates + slot))
+    total_score = tl.load(searches.score + tl.load(searches.lane + slot) + (r - first))
+    margin = (tl.abs(found) + 1.0) * 2.0**-12 + tl.minimum(tl.abs(total_score), 8192.0) * 2.0**-21
+    tl.store(work.slot + r, slot)
+    tl.store(work.first_row + r, first)
+    tl.store(work.peak + r, peak)
+    tl.store(work.threshold + r, tl.where(found > LOWEST, tl.maximum(found - margin, LOWEST), LOWEST))
+    tl.store(work.num_listed + r, 0)
+    tl.store(work.blocks_done + r, 0)
+    tl.store(work.rows_done + r, 0)
+    tl.store(work.num_keys + r, 0)
+    tl.store(work.tiles_done + r, 0)
+
+
+@triton.jit(do_not_specialize=["num_slots"])
+def beam_bounds(logits, searches, work, num_slots):
+    """Grid R · T. Peaks of groups, as in `peaks`; the last program of a row to come so far goes on to `bound_row`."""
+    r, tile = row_and_tile(logits)
+    tiles = num_tiles(logits)
+    slot, first = search_of(searches, r, num_slots)
+    if slot >= 0:
+        segments = tile + tl.arange(0, SEGMENTS) * tiles
+        ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
+        x = load_values(logits, r, ids)
+        x = tl.where(x == x, x, -INFINITY)  # noqa: PLR0124 (NaN)
+        tl.store(work.group_peak + (r * tiles + tile) * GROUPS + tl.arange(0, GROUPS), tl.max(x, 0))
+        # What a program has written is there for the one that comes last: barrier, then release and acquire.
+        tl.debug_barrier()
+        if tl.atomic_add(work.tiles_done + r, 1, sem="acq_rel") == tiles - 1:
+            bound_row(logits, searches, work, r, slot, first)
+    else:
+        tl.store(work.slot + r, -1)

@@ -1,0 +1,39 @@
+"""The launches of the beam step's kernels."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import torch
+
+from . import tiles
+from .beam_bounds import beam_bounds
+from .beam_rows import beam_rows
+from .beam_workspace import BeamWork
+from .sampling import EXACT
+from .searches import Searches
+from .sizes import BEAM_BLOCK, CANDIDATES, num_tiles
+
+_NAMES = [name for name in Searches.__dataclass_fields__ if name != "most_candidates"]
+SearchTensors = NamedTuple("SearchTensors", [(name, torch.Tensor) for name in _NAMES])
+_FEWEST, _MOST = 7, 10
+
+
+def log_size(most_candidates: int) -> int:
+    """log2 of how many candidates are sorted at once: mostly all that the rows of the widest search have listed."""
+    assert most_candidates <= CANDIDATES
+    return min(_MOST, max(_FEWEST, (8 * most_candidates - 1).bit_length()))
+
+
+def run(logits: torch.Tensor, searches: Searches, work: BeamWork) -> None:
+    """Launches the step on the current stream of the logits' device, and waits for nothing."""
+    R, V = logits.shape
+    # The only row's stride is never used; 16 is one that lets loads be wide.
+    rows = tiles.Logits(logits, logits.stride(0) if R > 1 else 16, V)
+    tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
+    work = work._replace(listed=work.listed.view(logits.dtype))
+    beam_bounds[(R * num_tiles(V),)](rows, tensors, work, len(searches.live), num_warps=1, **EXACT)
+    strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
+    size = log_size(searches.most_candidates)
+    blocks = -(-V // BEAM_BLOCK)
+    beam_rows[(R * blocks,)](rows, tensors, work, *strides, LOG_SIZE=size, num_warps=4, **EXACT)
