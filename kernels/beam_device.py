@@ -16,13 +16,20 @@ from .sizes import BEAM_BLOCK, CANDIDATES, num_tiles
 
 _NAMES = [name for name in Searches.__dataclass_fields__ if name != "most_candidates"]
 SearchTensors = NamedTuple("SearchTensors", [(name, torch.Tensor) for name in _NAMES])
-_FEWEST, _MOST = 7, 10
+# By log2 of the candidates that are sorted at once: warps, and registers of a thread. Left alone, the compiler spills
+# rather than give a program more than half of the registers.
+CONFIGURATIONS = {
+    7: {"num_warps": 4, "maxnreg": 168},
+    8: {"num_warps": 4, "maxnreg": 168},
+    9: {"num_warps": 8, "maxnreg": 128},
+    10: {"num_warps": 8, "maxnreg": 168},
+}
 
 
 def log_size(most_candidates: int) -> int:
     """log2 of how many candidates are sorted at once: mostly all that the rows of the widest search have listed."""
     assert most_candidates <= CANDIDATES
-    return min(_MOST, max(_FEWEST, (8 * most_candidates - 1).bit_length()))
+    return min(max(CONFIGURATIONS), max(min(CONFIGURATIONS), (8 * most_candidates - 1).bit_length()))
 
 
 def run(logits: torch.Tensor, searches: Searches, work: BeamWork) -> None:
@@ -36,4 +43,4 @@ def run(logits: torch.Tensor, searches: Searches, work: BeamWork) -> None:
     strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
     size = log_size(searches.most_candidates)
     blocks = -(-V // BEAM_BLOCK)
-    beam_rows[(R * blocks,)](rows, tensors, work, *strides, LOG_SIZE=size, num_warps=4, **EXACT)
+    beam_rows[(R * blocks,)](rows, tensors, work, *strides, LOG_SIZE=size, **CONFIGURATIONS[size], **EXACT)

@@ -21,7 +21,7 @@ BLOCK = tl.constexpr(sizes.BEAM_BLOCK)
 BLOCKS = tl.constexpr(sizes.MAX_VOCABULARY // sizes.BEAM_BLOCK)  # most of a row
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)
-FEW = tl.constexpr(128)
+FEW = tl.constexpr(64)
 
 
 @triton.jit

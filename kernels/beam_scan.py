@@ -15,7 +15,7 @@ from .keys import order_bits
 from .mass import INFINITY
 from .tiles import load_values
 
-CHUNK = tl.constexpr(2048)
+CHUNK = tl.constexpr(1024)
 
 
 @triton.jit
