@@ -42,7 +42,12 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
 
 
 def warm_up_beams(
-    device: torch.device | str, *, vocabulary: int, num_beams: int = 4, num_eos: int = 1, dtype: torch.dtype = torch.bfloat16
+    device: torch.device | str,
+    *,
+    vocabulary: int,
+    num_beams: int = 4,
+    num_eos: int = 1,
+    dtype: torch.dtype = torch.bfloat16,
 ) -> None:
     """Compiles what `beam_step` launches on a GPU for logits of this many columns and this dtype, and waits for it.
 

@@ -7,11 +7,11 @@ import triton.language as tl
 
 from . import sizes
 from .keys import LOWEST
+from .mass import INFINITY
 from .masses import nth_largest
 from .tiles import load_values, num_tiles, row_and_tile, row_max
-from .mass import INFINITY
 
-GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
+SEGMENT = tl.constexpr(sizes.GROUPS)
 SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
 SLOTS = tl.constexpr(32)  # looked at together
 PEAKS = tl.constexpr(512)
@@ -36,13 +36,12 @@ def search_of(searches, r, num_slots):
 
 
 @triton.jit
-def bound_row(logits, searches, work, r, slot, first):
+def bound_row(searches, work, r, slot, first, groups):
     """The row's peak and threshold: at least as many tokens reach it as candidates are wanted of the search.
 
     The threshold lies so far below the last of these that a token which does not reach it scores less, too: by more
     than a score is rounded. Rarely it does not, and `choose_candidates` finds out.
     """
-    groups = num_tiles(logits) * GROUPS
     peak = row_max(work.group_peak, r, groups, PEAKS)
     found = nth_largest(work.group_peak + r * groups, groups, tl.load(searches.num_candidates + slot))
     total_score = tl.load(searches.score + tl.load(searches.lane + slot) + (r - first))
@@ -59,8 +58,8 @@ def bound_row(logits, searches, work, r, slot, first):
 
 
 @triton.jit(do_not_specialize=["num_slots"])
-def beam_bounds(logits, searches, work, num_slots):
-    """Grid R · T. Peaks of groups, as in `peaks`; the last program of a row to come so far goes on to `bound_row`."""
+def beam_bounds(logits, searches, work, num_slots, GROUPS: tl.constexpr):
+    """Grid R · T. Tiles as in `peaks`, their groups as there or finer. Who is last in a row goes on to `bound_row`."""
     r, tile = row_and_tile(logits)
     tiles = num_tiles(logits)
     slot, first = search_of(searches, r, num_slots)
@@ -69,10 +68,11 @@ def beam_bounds(logits, searches, work, num_slots):
         ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
         x = load_values(logits, r, ids)
         x = tl.where(x == x, x, -INFINITY)  # noqa: PLR0124 (NaN)
-        tl.store(work.group_peak + (r * tiles + tile) * GROUPS + tl.arange(0, GROUPS), tl.max(x, 0))
+        peaks = tl.max(tl.reshape(x, [SEGMENT * SEGMENTS // GROUPS, GROUPS]), 0)
+        tl.store(work.group_peak + (r * tiles + tile) * GROUPS + tl.arange(0, GROUPS), peaks)
         # What a program has written is there for the one that comes last: barrier, then release and acquire.
         tl.debug_barrier()
         if tl.atomic_add(work.tiles_done + r, 1, sem="acq_rel") == tiles - 1:
-            bound_row(logits, searches, work, r, slot, first)
+            bound_row(searches, work, r, slot, first, tiles * GROUPS)
     else:
         tl.store(work.slot + r, -1)

@@ -85,9 +85,7 @@ def choose_candidates(logits, searches, work, slot, first, beams, n, LOG_SIZE: t
 
 
 @triton.jit
-def step_search(
-    logits, searches, work, slot, first, beams, num_eos, norms_stride, past_stride, LOG_SIZE: tl.constexpr
-):
+def step_search(logits, searches, work, slot, first, beams, num_eos, norms_stride, past_stride, LOG_SIZE: tl.constexpr):
     """Moves a search on, whose rows are all summed up; or only says what is wrong with them."""
     rank = tl.arange(0, 2**LOG_SIZE)
     peaks = tl.load(work.peak + first + rank, mask=rank < beams, other=0.0)

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections import namedtuple
 
-import torch
+from torch import Tensor
 
 from . import tiles
 from .beam_bounds import beam_bounds
@@ -12,10 +12,10 @@ from .beam_rows import beam_rows
 from .beam_workspace import BeamWork
 from .sampling import EXACT
 from .searches import Searches
-from .sizes import BEAM_BLOCK, CANDIDATES, num_tiles
+from .sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
 
 _NAMES = [name for name in Searches.__dataclass_fields__ if name != "most_candidates"]
-SearchTensors = NamedTuple("SearchTensors", [(name, torch.Tensor) for name in _NAMES])
+SearchTensors = namedtuple("SearchTensors", _NAMES)  # as the kernels take them
 # By log2 of the candidates that are sorted at once: warps, and registers of a thread. Left alone, the compiler spills
 # rather than give a program more than half of the registers.
 CONFIGURATIONS = {
@@ -32,14 +32,15 @@ def log_size(most_candidates: int) -> int:
     return min(max(CONFIGURATIONS), max(min(CONFIGURATIONS), (8 * most_candidates - 1).bit_length()))
 
 
-def run(logits: torch.Tensor, searches: Searches, work: BeamWork) -> None:
+def run(logits: Tensor, searches: Searches, work: BeamWork) -> None:
     """Launches the step on the current stream of the logits' device, and waits for nothing."""
     R, V = logits.shape
     # The only row's stride is never used; 16 is one that lets loads be wide.
     rows = tiles.Logits(logits, logits.stride(0) if R > 1 else 16, V)
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = work._replace(listed=work.listed.view(logits.dtype))
-    beam_bounds[(R * num_tiles(V),)](rows, tensors, work, len(searches.live), num_warps=1, **EXACT)
+    groups = beam_groups(V)
+    beam_bounds[(R * num_tiles(V),)](rows, tensors, work, len(searches.live), GROUPS=groups, num_warps=1, **EXACT)
     strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
     size = log_size(searches.most_candidates)
     blocks = -(-V // BEAM_BLOCK)

@@ -67,7 +67,10 @@ def sum_row(searches, work, r, slot, first, blocks):
 
 @triton.jit(do_not_specialize=["num_eos", "norms_stride", "past_stride"])
 def beam_rows(logits, searches, work, num_eos, norms_stride, past_stride, LOG_SIZE: tl.constexpr):
-    """Grid R · blocks of 4096 tokens. 2 ** LOG_SIZE: candidates that are sorted together, twice as many as any wants."""
+    """Grid R · U. A program reads a block of 4096 tokens.
+
+    2 ** LOG_SIZE: candidates that are sorted together, at least twice as many as any search wants.
+    """
     blocks = tl.cdiv(logits.size, BLOCK)
     r = (tl.program_id(0) // blocks).to(tl.int64)
     block = tl.program_id(0) % blocks

@@ -9,7 +9,6 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from . import sizes
 from .beam_scores import candidate_key, score_floor, score_of
 from .keys import order_bits
 from .mass import INFINITY

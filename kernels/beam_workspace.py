@@ -7,16 +7,16 @@ from typing import NamedTuple
 
 import torch
 
-from .sizes import BEAM_BLOCK, GROUPS, LISTED, VECTOR, num_tiles
+from .sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
 
 
 class BeamWork(NamedTuple):
-    """T tiles and U blocks to a row. What belongs to a search lies at its first row, its candidates' from that row's on."""
+    """T tiles and U blocks to a row. What belongs to a search lies at its first row, or from that on."""
 
     tiles_done: torch.Tensor  # [R] int32: programs of the first kernel that have come so far; 0 between steps
     slot: torch.Tensor  # [R] int32: of the row's search, or −1
     first_row: torch.Tensor  # [R] int32: of the row's search
-    group_peak: torch.Tensor  # [R, T · 16] float32: largest logit of groups of 64
+    group_peak: torch.Tensor  # [R, T · beam_groups(V)] float32: largest logit of groups of tokens
     peak: torch.Tensor  # [R] float32
     threshold: torch.Tensor  # [R] float32: what reaches it is listed
     num_listed: torch.Tensor  # [R] int32: vectors that hold such a token, those for which there was no place included
@@ -63,7 +63,7 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         tiles_done=torch.zeros(R, dtype=i32, device=place),
         slot=empty(i32, R),
         first_row=empty(i32, R),
-        group_peak=empty(f32, R, T * GROUPS),
+        group_peak=empty(f32, R, T * beam_groups(vocabulary)),
         peak=empty(f32, R),
         threshold=empty(f32, R),
         num_listed=empty(i32, R),

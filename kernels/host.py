@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import numpy.typing as npt
 import torch
@@ -54,7 +56,7 @@ def row_params(request: Request) -> RowParams:
     )
 
 
-def numpy_logits(logits: torch.Tensor) -> npt.NDArray[np.generic]:
+def numpy_logits(logits: torch.Tensor) -> npt.NDArray[Any]:
     """The tensor's memory; bfloat16 as its bits."""
     if logits.dtype == torch.bfloat16:
         return logits.view(torch.int16).numpy().view(np.uint16)

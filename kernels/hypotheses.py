@@ -37,7 +37,7 @@ def hypotheses(searches: Searches) -> list[list[Hypothesis]]:
     parents, tokens = searches.past_parent.tolist(), searches.past_token.tolist()
     names = ("pool_score", "pool_length", "pool_parent", "pool_token", "pool_ended", "pool_match_end")
     pool = list(zip(*(getattr(searches, name).tolist() for name in names), strict=True))
-    found = []
+    found: list[list[Hypothesis]] = []
     for first, beams in zip(searches.lane.tolist(), searches.num_beams.tolist(), strict=True):
         found.append([])
         for score, length, parent, token, ended, match_end in pool[first : first + beams]:

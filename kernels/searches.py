@@ -39,6 +39,8 @@ class Search:
             raise refuse("early_stopping", 'be true, false or "never"', self.early_stopping)
         if not is_number(self.length_penalty):
             raise refuse("length_penalty", "be a finite number", self.length_penalty)
+        if not isinstance(self.stop_sequences, tuple):
+            raise refuse("stop_sequences", "be a tuple of bytes", self.stop_sequences)
         for i, stop in enumerate(self.stop_sequences):
             if not isinstance(stop, bytes) or not stop:
                 raise refuse(f"stop_sequences[{i}]", "be bytes that are not empty", stop)
@@ -136,7 +138,8 @@ def new_searches(
     ends = sorted(set(check_token_ids("eos_ids", eos_ids)))
     if ends:
         check_int("eos_ids", ends[-1], 0, vocabulary - 1)
-    if not searches or not all(isinstance(search, Search) for search in searches):
+    is_list = isinstance(searches, Sequence) and all(isinstance(search, Search) for search in searches)
+    if not is_list or not searches:
         raise refuse("searches", "be a list of `Search`, at least one", searches)
     each = max(2, 1 + len(ends))
     for i, search in enumerate(searches):
@@ -212,9 +215,7 @@ def _automata(searches: Sequence[Search]) -> tuple[np.ndarray, np.ndarray, list[
     return np.concatenate(tables), np.concatenate(flags), [roots[tuple(s.stop_sequences)] for s in searches]
 
 
-def _token_table(
-    vocabulary: int, token_bytes: Sequence[bytes] | None, needed: bool
-) -> tuple[np.ndarray, np.ndarray]:
+def _token_table(vocabulary: int, token_bytes: Sequence[bytes] | None, needed: bool) -> tuple[np.ndarray, np.ndarray]:
     """The bytes of all tokens, one behind the other, and where each begins."""
     starts = np.zeros(vocabulary + 1, np.int64)
     if token_bytes is None:
@@ -223,5 +224,8 @@ def _token_table(
         return np.zeros(1, np.uint8), starts
     if len(token_bytes) != vocabulary:
         raise refuse("token_bytes", f"have an entry for each of the {vocabulary} tokens", len(token_bytes))
+    for v, piece in enumerate(token_bytes):
+        if not isinstance(piece, bytes):
+            raise refuse(f"token_bytes[{v}]", "be bytes", piece)
     starts[1:] = np.cumsum([len(piece) for piece in token_bytes])
     return np.frombuffer(b"".join(token_bytes) + b"\0", np.uint8).copy(), starts

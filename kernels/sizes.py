@@ -17,6 +17,11 @@ def num_tiles(V: int) -> int:
     return -(-V // TILE)
 
 
+def beam_groups(V: int) -> int:
+    """Groups of a tile whose peaks the beam step compares: more in short rows, for the sake of many beams."""
+    return GROUPS if num_tiles(V) > 16 else 64
+
+
 def room_inside(V: int) -> int:
     """Room in the list of keys around a row's boundary.
 

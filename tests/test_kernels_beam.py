@@ -75,7 +75,7 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("V", [2, 17, 600])
+@pytest.mark.parametrize("V", [2, 17, 300])
 def test_searches_equal_the_reference(V: int, kind: str) -> None:
     rng = np.random.default_rng([V, KINDS.index(kind)])
     eos_ids = [frozenset[int](), frozenset({1}), frozenset({0, 1})][rng.integers(3)]
@@ -152,13 +152,27 @@ def test_ties_of_scores_go_to_the_lower_lane_then_to_the_lower_token(scans: list
     assert scans, "some of these lists end among equal scores"
 
 
+@pytest.mark.parametrize("far", [-np.inf, np.nan, -3e38])
+@pytest.mark.parametrize("V", [2, 5, 900])
+def test_fewer_scores_than_candidates_are_filled_up_by_lane_and_token(V: int, far: float, scans: list[int]) -> None:
+    """As behind a mask that allows few tokens. From 3e38 to −3e38 is farther than a float32: no score either.
+
+    All tokens with a score end the text, so whether the search goes on is up to the others.
+    """
+    kernels = BeamKernels(begin([Search(3, 3, "never", stops=STOPS[2])], V, frozenset({0, 1})), 3)
+    logits = np.full((3, V), far, np.float32)
+    logits[range(3), [1, 0, 1]] = 3e38
+    kernels.step(logits, [1])
+    assert kernels.expected.done[1] == (V == 2)
+    assert scans == []
+
+
 def test_more_candidates_than_are_sorted_at_once() -> None:
     rng, V = np.random.default_rng(8), 250
-    for num_beams, eos_ids in ((9, frozenset({1})), (40, frozenset({0, 3, 5}))):
-        kernels = BeamKernels(begin([Search(num_beams, 3), Search(2, 3)], V, eos_ids), num_beams + 2)
-        for _ in range(2):
-            kernels.step(random_logits(rng, num_beams + 2, V, "normal"), [1, 2])
-            assert kernels.work.num_keys[0] > 2 ** beam_device.log_size(kernels.tensors.most_candidates)
+    kernels = BeamKernels(begin([Search(40, 3), Search(2, 3)], V, frozenset({0, 3, 5})), 42)
+    for _ in range(2):
+        kernels.step(random_logits(rng, 42, V, "normal"), [1, 2])
+        assert kernels.work.num_keys[0] > 2 ** beam_device.log_size(kernels.tensors.most_candidates)
 
 
 def test_a_bad_row_stops_its_search_and_no_other() -> None:
