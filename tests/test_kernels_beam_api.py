@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import copy
 import dataclasses
+import doctest
 import math
+import re
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -241,3 +244,11 @@ def test_a_workspace_is_for_steps_of_its_size() -> None:
 
 def test_warming_up_is_a_step() -> None:
     warm_up_beams("cpu", vocabulary=V, num_beams=7, num_eos=3)
+
+
+def test_the_example_in_the_docs_is_what_happens() -> None:
+    text = (Path(__file__).parent.parent / "docs/kernels.md").read_text()
+    (block,) = re.findall(r"```python\n(>>> import torch.*?)```", text, re.DOTALL)
+    example = doctest.DocTestParser().get_doctest(block, {}, "kernels.md", "docs/kernels.md", 0)
+    assert len(example.examples) == 7
+    assert doctest.DocTestRunner().run(example).failed == 0
