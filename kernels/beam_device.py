@@ -21,7 +21,7 @@ SearchTensors = namedtuple("SearchTensors", _NAMES)  # as the kernels take them
 CONFIGURATIONS = {
     7: {"num_warps": 4, "maxnreg": 168},
     8: {"num_warps": 4, "maxnreg": 168},
-    9: {"num_warps": 8, "maxnreg": 128},
+    9: {"num_warps": 4, "maxnreg": 168},
     10: {"num_warps": 8, "maxnreg": 168},
 }
 

@@ -11,10 +11,11 @@ import triton
 import triton.language as tl
 
 from . import sizes
-from .keys import order_bits, value_of_bits
+from .keys import id_of, order_bits, value_of_bits
 
 TOKEN_BITS = tl.constexpr(sizes.MAX_VOCABULARY.bit_length() - 1)
 TOKEN_MASK = tl.constexpr(sizes.MAX_VOCABULARY - 1)
+LANE_MASK = tl.constexpr((1 << 32) // sizes.MAX_VOCABULARY - 1)
 NOTHING_ORDER = tl.constexpr(0x007FFFFF)  # `order_bits` of −inf
 
 
@@ -30,15 +31,15 @@ def score_of(x, peak, log_total, total_score):
 @triton.jit
 def candidate_key(score, lane, token):
     """The key of a candidate, whose score must not be NaN."""
-    place = ((lane << TOKEN_BITS) | token).to(tl.uint32, bitcast=True)
-    return (order_bits(score).to(tl.uint64) << 32) | (~place).to(tl.uint64)
+    place = (~((lane << TOKEN_BITS) | token)).to(tl.uint32, bitcast=True)
+    return (order_bits(score).to(tl.uint64) << 32) | place.to(tl.uint64)
 
 
 @triton.jit
 def place_of(keys):
     """Lane and token of a candidate, int32."""
-    place = ~(keys & 0xFFFFFFFF).to(tl.uint32)
-    return (place >> TOKEN_BITS).to(tl.int32), (place & TOKEN_MASK).to(tl.int32)
+    place = id_of(keys)
+    return (place >> TOKEN_BITS) & LANE_MASK, place & TOKEN_MASK
 
 
 @triton.jit
