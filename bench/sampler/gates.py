@@ -58,7 +58,7 @@ class Gate:
     def _check_peer(self, name: str, tokens: Any, chances: Any) -> None:
         """It cannot draw the same tokens, but must draw one of those kept, and tell its probability.
 
-        Of tokens as likely as the last one kept, a peer may keep more: bfloat16 has many such ties.
+        Of tokens as likely as the last one that a cut keeps, a peer may keep more: bfloat16 has many such ties.
         """
         greedy = self._cell.setting.temperature == 0
         for r, token in enumerate(tokens):
@@ -70,7 +70,9 @@ class Gate:
             edge = least if greedy else least - 1e-3 * (1 + abs(least))
             if not x[token] >= edge:
                 raise WrongResultError(f"{name} draws token {token} of {self._cell.name}, which is not kept")
-            fewest, most = (x, x) if greedy else (x[kept], x[x >= least])
+            top_k = self._cell.setting.top_k
+            last = -np.partition(-x, top_k - 1)[top_k - 1] if top_k else least
+            fewest, most = (x, x) if greedy else (x[kept], x[x >= last])
             high, low = (np.exp(x[token] - x.max()) / np.exp(among - x.max()).sum() for among in (fewest, most))
             if chances is not None and not 0.99 * low <= chances[r] <= 1.01 * high:
                 raise WrongResultError(f"{name} says {chances[r]} of {self._cell.name}, and it is {high}")
