@@ -66,12 +66,11 @@ class Gate:
             x = z.astype(np.float64) / (self._cell.setting.temperature or 1)
             kept = np.argsort(-x, kind="stable")[: self.expected.num_kept[r]]
             least = x[kept[-1]]
-            # Which of the tokens at a cut's edge are kept depends on how a peer rounds its sums.
-            edge = least if greedy else least - 1e-3 * (1 + abs(least))
-            if not x[token] >= edge:
-                raise WrongResultError(f"{name} draws token {token} of {self._cell.name}, which is not kept")
             top_k = self._cell.setting.top_k
             last = -np.partition(-x, top_k - 1)[top_k - 1] if top_k else least
+            # Which of the tokens at a cut's edge are kept depends on how a peer rounds its sums, and on those ties.
+            if not x[token] >= (least if greedy else last - 1e-3 * (1 + abs(last))):
+                raise WrongResultError(f"{name} draws token {token} of {self._cell.name}, which is not kept")
             fewest, most = (x, x) if greedy else (x[kept], x[x >= last])
             high, low = (np.exp(x[token] - x.max()) / np.exp(among - x.max()).sum() for among in (fewest, most))
             if chances is not None and not 0.99 * low <= chances[r] <= 1.01 * high:
