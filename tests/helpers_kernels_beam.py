@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from genlib.kernels import Searches, beam_device, new_beam_workspace
 from genlib.kernels.beam_workspace import BeamWork
-from helpers_beam import assert_same, copied, set_live
+from helpers_beam import Search, assert_same, copied, set_live
 from helpers_kernels import as_tensor
 
 from genlib.ops import searches as contract
@@ -23,6 +23,43 @@ def tensors_of(s: contract.Searches, place: str) -> Searches:
     tensors = {name: torch.from_numpy(np.require(a, requirements="W")).to(place) for name, a in arrays.items()}
     tensors |= {"past_parent": torch.from_numpy(past[0]).to(place), "past_token": torch.from_numpy(past[1]).to(place)}
     return Searches(**tensors, most_candidates=int(s.num_candidates.max()))
+
+
+STOPS = ((), (b"abc",), (b"aa", b"ba", b"cab"), (b"d",))
+KINDS = ("normal", "coarse", "equal", "few finite", "near", "peaked")
+
+
+def random_search(rng: np.random.Generator, most_beams: int = 6) -> Search:
+    return Search(
+        num_beams=int(rng.integers(1, most_beams + 1)),
+        max_length=int(rng.integers(1, 7)),
+        early_stopping=[False, True, "never"][rng.integers(3)],
+        length_penalty=float(rng.choice([-1.0, 0.0, 0.5, 1.0, 2.0])),
+        stops=STOPS[rng.integers(len(STOPS))],
+    )
+
+
+def random_logits(rng: np.random.Generator, rows: int, V: int, kind: str) -> Any:
+    logits = (rng.standard_normal((rows, V)) * 3).astype(np.float32)
+    if kind == "coarse":
+        return np.round(logits)
+    if kind == "equal":
+        return np.zeros_like(logits)
+    if kind == "few finite":
+        logits[rng.random(logits.shape) < 0.95] = -np.inf
+        logits[rng.random(logits.shape) < 0.05] = np.nan
+    if kind == "near":
+        return np.nextafter(np.float32(1), rng.choice([-9, 9], logits.shape).astype(np.float32))
+    if kind == "peaked":
+        logits[:, rng.integers(V)] = 200
+    return logits
+
+
+def narrowed(logits: Any, dtype: Any) -> Any:
+    """Cut to bfloat16 (uint16) or rounded to float16."""
+    if dtype is np.uint16:
+        return (logits.view(np.uint32) >> 16).astype(np.uint16)
+    return logits.astype(dtype)
 
 
 class BeamKernels:
@@ -66,3 +103,13 @@ class BeamKernels:
                 step = int(s.length[slot]) - 1
                 assert t.past_parent[lanes, step].tolist() == s.parent[lanes].tolist()
                 assert t.past_token[lanes, step].tolist() == s.token[lanes].tolist()
+
+
+def search_all(kernels: BeamKernels, rng: np.random.Generator, V: int, kind: str, dtype: Any = np.float32) -> None:
+    """All searches to their end, in any order, with rows of none between."""
+    for _ in range(20):
+        if not (slots := kernels.going()):
+            return
+        order = rng.permutation(slots).tolist()
+        rows = int(kernels.expected.num_beams[order].sum()) + int(rng.integers(3))
+        kernels.step(narrowed(random_logits(rng, rows, V, kind), dtype), order)

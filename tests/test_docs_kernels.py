@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ast
 
-from helpers_docs import graph_example, run_session
+from helpers_docs import graph_example, run_beams, run_session
 
 
 def test_the_session_is_what_happens() -> None:
@@ -21,3 +21,7 @@ def test_the_graph_s_example_uses_names_of_the_session() -> None:
     stored |= {alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names}
     used = {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
     assert used - stored <= names.keys()
+
+
+def test_the_beams_are_what_happens() -> None:
+    assert run_beams() == 0
