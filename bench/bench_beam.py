@@ -26,6 +26,7 @@ from report import beam_table
 
 BEAMS, PREFIXES = (4, 5, 8, 16, 32), (16, 512, 2048)
 STEPS = 16
+ABLE = ("genlib", "transformers", "CTranslate2")
 
 
 def cache_bytes(shape: Shape, beams: int, positions: int) -> int:
@@ -57,7 +58,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
     """All cases on one checkpoint."""
     folder = checkpoint(name, "float32", arguments.folder)
     with ExitStack() as stack:
-        able = [x for x in LIBRARIES if x.name != "llama.cpp" and importlib.util.find_spec(x.package)]
+        able = [x for x in LIBRARIES if x.name in arguments.library and importlib.util.find_spec(x.package)]
         workers = [stack.enter_context(started(x, folder, "float32", arguments.threads)) for x in able]
         cases = [
             measure_case(SHAPES[name], workers, beams, prefix, arguments.repetitions)
@@ -71,6 +72,7 @@ def measure(name: str, arguments: argparse.Namespace) -> dict[str, Any]:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--shape", choices=SHAPES, action="append", help="all, unless given")
+    parser.add_argument("--library", nargs="+", choices=ABLE, default=ABLE)
     parser.add_argument("--beams", type=int, nargs="+", default=BEAMS)
     parser.add_argument("--prefix", type=int, nargs="+", default=PREFIXES)
     parser.add_argument("--repetitions", type=int, default=3)

@@ -2,9 +2,9 @@
 
     python bench/bench_beam_step.py [--device cuda] [--figures] [--lines FILE]
 
-On the CPU by one thread, unless --num-threads says more. Logits are randn · 3, V = 128,256, and stay the same, so that no search
-ever ends; torch does the candidates only, and not what then becomes of the beams. Times are those of sampler/'s
-clocks: contestants in turns, on a GPU as graphs with the logits in the cache or not, and eager.
+On the CPU by one thread, unless --num-threads says more. Logits are randn · 3, V = 128,256, and stay the same, so that
+no search ever ends; torch does the candidates only, and not what then becomes of the beams. Times are those of
+sampler/'s clocks: contestants in turns, on a GPU as graphs with the logits in the cache or not, and eager.
 """
 
 from __future__ import annotations
@@ -18,10 +18,9 @@ from statistics import median
 from typing import Any
 
 import torch
+from genlib.kernels import Search, Searches, beam_step, new_beam_workspace, new_searches
 from machine import machine
 from sampler.measure import new_clock
-
-from genlib.kernels import Search, Searches, beam_step, new_beam_workspace, new_searches
 
 V = 128256
 LONGEST = 1 << 16  # steps: more than are timed
@@ -49,7 +48,7 @@ def searches_of(cell: Cell, device: str) -> Searches:
 
 def with_genlib(cell: Cell, device: str) -> Callable[[torch.Tensor], object]:
     searches = searches_of(cell, device)
-    workspace = None if device == "cpu" else new_beam_workspace(searches.num_rows, V, device)
+    workspace = new_beam_workspace(searches.num_rows, V, device)
     return lambda logits: beam_step(logits, searches, workspace)
 
 

@@ -51,15 +51,21 @@ def compile_kernels(V: int, dtype: str) -> tuple[str, ...]:
     return ("-c", code)
 
 
+def compile_beams(num_beams: int) -> tuple[str, ...]:
+    """The same for the beam step."""
+    call = f"warm_up_beams('cuda', vocabulary=128256, num_beams={num_beams}, num_eos=0)"
+    return ("-c", f"from genlib.kernels import warm_up_beams; {call}")
+
+
 def parts() -> tuple[Part, ...]:
     tests = sorted(str(path) for path in (ROOT / "tests").glob("test_*gpu*.py"))
     sampler = (*PYTEST, "bench/bench_sampling.py", "--device", "cuda", "--figures", "--benchmark-disable-gc", "-qrN")
     kinds = ((2064, "float32"), (2064, "bfloat16"), (2064, "float16"), (1029, "float32"))
     return (
-        Part("compile", 150, tuple(compile_kernels(V, dtype) for V, dtype in kinds)),
+        Part("compile", 150, (*(compile_kernels(V, dtype) for V, dtype in kinds), compile_beams(8))),
         Part("tests", 240, ((*PYTEST, "-m", "gpu", "-v", "--durations=15", *tests),)),
-        Part("sampler", 200, (sampler,), lines=True),
-        # The beam step's figures go here: a program that takes --device, --figures and --lines as bench_sampling does.
+        Part("sampler", 150, (sampler,), lines=True),
+        Part("beams", 50, (("bench/bench_beam_step.py", "--device", "cuda", "--figures"),), lines=True),
     )
 
 

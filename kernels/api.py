@@ -42,8 +42,8 @@ def sample(
     streams, positions), int64 [S] each, alone. allowed [S, ceil(V / 32)] int32: bit v % 32 of word v // 32 allows
     token v. edits: logit bias and occurrences, which the penalties need.
 
-    On a GPU nothing waits for the host, so that the call can be captured in a graph; out and workspace are then
-    buffers of the caller's, else allocated. InvalidRequest (a ValueError) names what is wrong; what tensors on a
+    out and workspace: buffers of the caller's, else made in each call. On a GPU nothing waits for the host, so that
+    with these the call can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a
     GPU hold is not checked: a row's status tells of logits that cannot be drawn from.
     """
     request = Request(
@@ -65,8 +65,12 @@ def sample(
     drawn = new_sampled(request.num_rows, top_logprobs, logits.device) if out is None else _checked_out(request, out)
     if request.num_rows == 0:
         return drawn
-    if logits.device.type == "cpu":
-        host.run(request, drawn)
+    device = logits.device
+    if workspace is not None and not workspace.fits(request.num_rows, request.vocabulary, device, request.truncates):
+        need = f"be for {list(logits.shape)} on {device}" + ", with `truncates`" * request.truncates
+        raise refuse("workspace", need, (*workspace.size, str(workspace.device), workspace.truncates))
+    if device.type == "cpu":
+        host.run(request, drawn, None if workspace is None else workspace.host)
     else:
         _run_on_device(request, drawn, workspace)
     return drawn
@@ -80,9 +84,6 @@ def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) 
 
     if workspace is None:
         workspace = new_workspace(request.num_rows, request.vocabulary, device, request.truncates)
-    elif not workspace.fits(request.num_rows, request.vocabulary, device, request.truncates):
-        need = f"be for {list(request.logits.shape)} on {device}" + ", with `truncates`" * request.truncates
-        raise refuse("workspace", need, (*workspace.size, str(workspace.device), workspace.truncates))
     with torch.cuda.device(device):
         kernels.run(request, workspace.work, out)
 

@@ -19,24 +19,24 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
     logits [R, V] float32, bfloat16 or float16: one row for each beam of all searches, one search behind the other;
     rows may lie apart. Those of a search that is done, or has a status, are not looked at.
 
-    On a GPU nothing waits for the host, so that the call can be captured in a graph; workspace is then the caller's,
-    else allocated. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU hold is not checked: a
-    search's status tells of logits that cannot be searched.
+    workspace: the caller's, which saves making one in each step. On a GPU nothing waits for the host, so that with
+    one the call can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU
+    hold is not checked: a search's status tells of logits that cannot be searched.
     """
     _check(logits, searches)
     device = logits.device
+    R, V = logits.shape
+    if workspace is not None and not workspace.fits(R, V, device):
+        raise refuse("workspace", f"be for {[R, V]} on {device}", (*workspace.size, str(workspace.device)))
     if device.type == "cpu":
-        beam_host.run(logits, searches)
+        beam_host.run(logits, searches, None if workspace is None else workspace.host)
         return
     if device.type != "cuda":
         raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
     from . import beam_device  # noqa: PLC0415 (Triton is there on Linux only)
 
-    R, V = logits.shape
     if workspace is None:
         workspace = new_beam_workspace(R, V, device)
-    elif not workspace.fits(R, V, device):
-        raise refuse("workspace", f"be for {[R, V]} on {device}", (*workspace.size, str(workspace.device)))
     with torch.cuda.device(device):
         beam_device.run(logits, searches, workspace.work)
 

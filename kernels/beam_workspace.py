@@ -7,7 +7,10 @@ from typing import NamedTuple
 
 import torch
 
+from genlib.ops.cpu import CpuOps
+
 from .sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
+from .workspace import new_host
 
 
 class BeamWork(NamedTuple):
@@ -38,11 +41,15 @@ class BeamWork(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class BeamWorkspace:
-    """The kernels' buffers for beam steps on up to R rows of V tokens. One step at a time uses them."""
+    """The kernels' buffers for beam steps on up to R rows of V tokens. One step at a time uses them.
+
+    On the CPU it is threads and their scratch, `host`, that are kept from step to step.
+    """
 
     size: tuple[int, int]  # most R, V
     device: torch.device
     work: BeamWork
+    host: CpuOps | None
 
     def fits(self, rows: int, vocabulary: int, device: torch.device) -> bool:
         """Whether a step can use them."""
@@ -82,4 +89,4 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         stop_state=empty(i32, R, LISTED),
         match_end=empty(i32, R, LISTED),
     )
-    return BeamWorkspace((R, vocabulary), place, work)
+    return BeamWorkspace((R, vocabulary), work.slot.device, work, new_host(place))

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import torch
 
-from genlib import _native
 from genlib.ops import rows
 from genlib.ops.base import Drawn, RowParams
+from genlib.ops.cpu import CpuOps
 
 from .request import Request
 from .sampled import Sampled
@@ -63,8 +66,21 @@ def numpy_logits(logits: torch.Tensor) -> npt.NDArray[Any]:
     return logits.numpy()
 
 
-def run(request: Request, out: Sampled) -> None:
-    """Samples on as many threads as torch may use."""
+@contextmanager
+def borrowed(ops: CpuOps | None, num_rows: int) -> Iterator[CpuOps]:
+    """`ops`, or for the block as many threads as torch may use and the rows can."""
+    if ops is not None:
+        yield ops
+        return
+    own = CpuOps(max(1, min(num_rows, torch.get_num_threads())))
+    try:
+        yield own
+    finally:
+        own.close()
+
+
+def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
+    """Samples by `ops`, or by threads that live as long as the call."""
     S, N = request.num_rows, request.top_logprobs
     drawn = Drawn(
         token=np.empty(S, np.int32),
@@ -77,10 +93,9 @@ def run(request: Request, out: Sampled) -> None:
         top_probability=out.top_probabilities.numpy() if N else np.empty((S, 0), np.float32),
         top_logprob=out.top_logprobs.numpy() if N else np.empty((S, 0), np.float32),
     )
-    width = _native.cpu_widths()[0]
-    threads = max(1, min(S, torch.get_num_threads()))
-    logits, rows_drawn = numpy_logits(request.logits), np.array([S], np.int32)
-    _native.sample_rows(width, logits, row_params(request), rows_drawn, drawn, threads)
+    plan: Any = SimpleNamespace(num_draws=np.array([S], np.int32))
+    with borrowed(ops, S) as runner:
+        runner.sample(numpy_logits(request.logits), row_params(request), plan, drawn)
     out.token.copy_(torch.from_numpy(drawn.token))
     if N:
         out.top_tokens.copy_(torch.from_numpy(drawn.top_token))

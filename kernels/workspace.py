@@ -7,6 +7,8 @@ from typing import NamedTuple
 
 import torch
 
+from genlib.ops.cpu import CpuOps
+
 from .sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
 
 
@@ -53,18 +55,24 @@ class Workspace:
     """The kernels' buffers for calls on up to S rows of V tokens. One call at a time uses them.
 
     Calls on one stream may share a workspace, which saves allocating; so may captured graphs that are replayed on
-    one stream.
+    one stream. On the CPU it is threads and their scratch, `host`, that are kept from call to call.
     """
 
     size: tuple[int, int]  # most S, V
     device: torch.device
     truncates: bool
     work: Work
+    host: CpuOps | None
 
     def fits(self, rows: int, vocabulary: int, device: torch.device, truncates: bool) -> bool:
         """Whether a call can use them."""
         most, V = self.size
         return rows <= most and vocabulary == V and device == self.device and self.truncates >= truncates
+
+
+def new_host(device: torch.device) -> CpuOps | None:
+    """For the CPU: as many threads as torch may use now."""
+    return CpuOps(torch.get_num_threads()) if device.type == "cpu" else None
 
 
 def new_workspace(rows: int, vocabulary: int, device: torch.device | str, truncates: bool = True) -> Workspace:
@@ -113,4 +121,4 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         num_inside=empty(i32, slow),
         inside=empty(u64, slow, room),
     )
-    return Workspace((rows, vocabulary), work.scale.device, truncates, work)
+    return Workspace((rows, vocabulary), work.scale.device, truncates, work, new_host(place))

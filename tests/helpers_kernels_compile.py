@@ -1,14 +1,15 @@
-"""Compiles what the sampler launches, ahead of time and without a GPU, and reports on it as JSON lines.
+"""Compiles what the sampler and the beam step launch, ahead of time and without a GPU, and reports on it as JSON lines.
 
     TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90
 
 One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
-rounding forbids. Kernels, arguments and options are those that `sampling.run` launches, for bfloat16. The last line
+rounding forbids. Kernels, arguments and options are those that are launched for bfloat16. The last line
 is of a kernel of the tests' own, from whose instructions those of one mass can be told.
 """
 
 from __future__ import annotations
 
+import functools
 import itertools
 import json
 import re
@@ -16,14 +17,26 @@ import subprocess
 import sys
 import tempfile
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import torch
 import triton
 import triton.language as tl
-from genlib.kernels import device, edits_of, new_sampled, new_workspace, sampling, sizes
+from genlib.kernels import (
+    Search,
+    beam_device,
+    device,
+    edits_of,
+    new_beam_workspace,
+    new_sampled,
+    new_searches,
+    new_workspace,
+    sampling,
+    sizes,
+)
 from genlib.kernels.mass import mass
 from genlib.kernels.request import Request
 from genlib.kernels.tiles import TILE
@@ -31,7 +44,9 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
-KERNELS = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
+SAMPLER = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
+BEAMS = ("beam_bounds", "beam_rows")
+V = 128256
 TYPES = {
     torch.float32: "fp32",
     torch.float64: "fp64",
@@ -39,6 +54,9 @@ TYPES = {
     torch.float16: "fp16",
     torch.int32: "i32",
     torch.int64: "i64",
+    torch.uint8: "u8",
+    torch.uint16: "u16",
+    torch.uint32: "u32",
     torch.uint64: "u64",
 }
 
@@ -46,27 +64,49 @@ TYPES = {
 class Recorder:
     """Stands in for a kernel: keeps what it is launched with."""
 
-    def __init__(self, kernel: Any, launches: list[tuple[Any, tuple[Any, ...], dict[str, Any]]]) -> None:
+    def __init__(self, kernel: Any, launches: Launches) -> None:
         self.kernel, self.launches = kernel, launches
 
     def __getitem__(self, grid: tuple[int, ...]) -> Any:
         return lambda *args, **options: self.launches.append((self.kernel, args, options))
 
 
-def launches_of(request: Request) -> list[tuple[Any, tuple[Any, ...], dict[str, Any]]]:
-    """Kernel, arguments and options of each launch of a request."""
-    launches: list[tuple[Any, tuple[Any, ...], dict[str, Any]]] = []
-    kernels = {name: getattr(sampling, name) for name in KERNELS}
+Launches = list[tuple[Any, tuple[Any, ...], dict[str, Any]]]
+
+
+def launches_of(module: ModuleType, names: tuple[str, ...], run: Callable[[], None]) -> Launches:
+    """Kernel, arguments and options of what `run` launches of a module's kernels."""
+    launches: Launches = []
+    kernels = {name: getattr(module, name) for name in names}
     for name, kernel in kernels.items():
-        setattr(sampling, name, Recorder(kernel, launches))
-    work = new_workspace(request.num_rows, request.vocabulary, "cpu").work
-    device.run(request, work, new_sampled(request.num_rows, request.top_logprobs, "cpu"))
+        setattr(module, name, Recorder(kernel, launches))
+    run()
     for name, kernel in kernels.items():
-        setattr(sampling, name, kernel)
+        setattr(module, name, kernel)
     return launches
 
 
-def request_of(dtype: torch.dtype, V: int, changed: bool, truncates: bool, top_logprobs: int) -> Request:
+def sampler_launches() -> Launches:
+    """Of calls with and without mask and edits, truncation, and the most likely tokens."""
+    launches: Launches = []
+    for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
+        request = request_of(torch.bfloat16, changed, truncates, top)
+        work, out = new_workspace(request.num_rows, V, "cpu").work, new_sampled(request.num_rows, top, "cpu")
+        launches += launches_of(sampling, SAMPLER, functools.partial(device.run, request, work, out))
+    return launches
+
+
+def beam_launches() -> Launches:
+    """Of searches so wide that each size of sort is used."""
+    launches: Launches = []
+    for beams in (4, 16, 32, 128):
+        searches = new_searches([Search(num_beams=beams)], vocabulary=V, eos_ids=[1])
+        logits, work = torch.zeros(beams, V, dtype=torch.bfloat16), new_beam_workspace(beams, V, "cpu").work
+        launches += launches_of(beam_device, BEAMS, functools.partial(beam_device.run, logits, searches, work))
+    return launches
+
+
+def request_of(dtype: torch.dtype, changed: bool, truncates: bool, top_logprobs: int) -> Request:
     """A request of four rows in which everything that selects a compiled variant is as said."""
     S = 4
     return Request(
@@ -178,16 +218,15 @@ def main() -> None:
     """Every variant for the architecture of the first argument."""
     arch = int(sys.argv[1])
     seen = set()
-    for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
-        for kernel, args, options in launches_of(request_of(torch.bfloat16, 128256, changed, truncates, top)):
-            name = kernel.fn.__name__
-            constants = {name: value for name, value in options.items() if name.isupper()}
-            key = (name, *constants.items())
-            if key in seen:
-                continue
-            seen.add(key)
-            about = {"kernel": name, "variant": constants, "arch": arch, "warps": options["num_warps"]}
-            print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
+    for kernel, args, options in sampler_launches() + beam_launches():
+        name = kernel.fn.__name__
+        constants = {name: value for name, value in options.items() if name.isupper()}
+        key = (name, *constants.items())
+        if key in seen:
+            continue
+        seen.add(key)
+        about = {"kernel": name, "variant": constants, "arch": arch, "warps": options["num_warps"]}
+        print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
     print(json.dumps({"arch": arch, "slots_per_mass": slots_per_mass(arch)}))
 
 

@@ -243,7 +243,8 @@ def test_the_parts_are_there() -> None:
     parts = {part.name: part for part in gpu.parts()}
     assert sum(part.seconds for part in parts.values()) < 600
     tests = [word for word in parts["tests"].commands[0] if word.endswith(".py")]
-    assert [Path(path).name for path in tests][:2] == ["test_kernels_gpu.py", "test_kernels_gpu_calls.py"]
+    names = ["test_kernels_beam_gpu.py", "test_kernels_gpu.py", "test_kernels_gpu_calls.py"]
+    assert [Path(path).name for path in tests] == names
     assert gpu.summary([]) == []
     assert gpu.shortened("abcdef", 3) == "abcdef"
     assert gpu.shortened("abcdefg", 2) == "ab\n…\nfg"

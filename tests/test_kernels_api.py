@@ -130,6 +130,19 @@ def test_edits_are_ordered_and_checked() -> None:
         drawn(edits=edits_of([{V: 1.0}, {}, {}]))
 
 
+def test_a_workspace_on_the_cpu_serves_call_after_call() -> None:
+    logits = torch.randn(4, V, generator=torch.Generator().manual_seed(1))
+    numbers = torch.arange(4)
+    workspace = new_workspace(4, V, "cpu")
+    for top_p in (0.3, 0.9, 1.0):
+        arguments = {"top_p": top_p, "seeds": numbers, "positions": numbers}
+        kept = sample(logits, **arguments, workspace=workspace)
+        assert torch.equal(kept.token, sample(logits, **arguments).token)
+        assert torch.equal(kept.probability, sample(logits, **arguments).probability)
+    with pytest.raises(InvalidRequest, match="workspace"):
+        sample(logits[:, 1:], seeds=numbers, positions=numbers, workspace=workspace)
+
+
 def test_a_workspace_is_for_calls_of_its_size() -> None:
     workspace = new_workspace(4, V, "cpu", truncates=False)
     assert workspace.fits(3, V, torch.device("cpu"), False)

@@ -231,6 +231,20 @@ def test_other_devices_and_other_searches_are_refused() -> None:
         beam_step(torch.zeros(4, V), [Search()])
 
 
+def test_a_workspace_on_the_cpu_serves_step_after_step() -> None:
+    """The beams are those of steps without one; another size is refused."""
+    logits = torch.randn(3, 40, generator=torch.Generator().manual_seed(1))
+    kept, other = (new_searches([Search(num_beams=3)], vocabulary=40, eos_ids=[]) for _ in range(2))
+    workspace = new_beam_workspace(3, 40, "cpu")
+    for _ in range(4):
+        beam_step(logits, kept, workspace)
+        beam_step(logits, other)
+        assert torch.equal(kept.token, other.token)
+        assert torch.equal(kept.score, other.score)
+    with pytest.raises(InvalidRequest, match="workspace"):
+        beam_step(logits, kept, new_beam_workspace(3, 41, "cpu"))
+
+
 def test_a_workspace_is_for_steps_of_its_size() -> None:
     workspace = new_beam_workspace(4, V, "cpu")
     assert workspace.fits(3, V, torch.device("cpu"))

@@ -1,4 +1,4 @@
-"""The Triton sampler, compiled ahead of time: nothing is spilled, fused or flushed, on three architectures."""
+"""The Triton kernels, compiled ahead of time: nothing is spilled, fused or flushed, on three architectures."""
 
 from __future__ import annotations
 
@@ -14,7 +14,8 @@ import pytest
 ARCHITECTURES = (80, 90, 100)
 SCRIPT = Path(__file__).parent / "helpers_kernels_compile.py"
 # With and without mask or edits: 2 of peaks, 4 of masses, 4 of choose, 2 each of split, finish and tops; and bounds.
-VARIANTS = 17
+# Of the beam step's: one, and one for each size of sort.
+VARIANTS = 17 + 5
 Reports = list[dict[str, Any]]
 
 
@@ -40,7 +41,7 @@ def named(report: dict[str, Any]) -> str:
 
 def test_every_kernel_compiles_for_every_architecture(reports: Reports) -> None:
     kernels = {(report["kernel"], report["arch"]) for report in reports}
-    names = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops")
+    names = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops", "beam_bounds", "beam_rows")
     assert kernels == {(name, arch) for name in names for arch in ARCHITECTURES}
     assert len(reports) == VARIANTS * len(ARCHITECTURES)
 

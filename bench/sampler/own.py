@@ -68,11 +68,12 @@ def params_of(cell: Cell) -> RowParams:
 
 
 def kernels(cell: Cell, device: str, by_row: bool = False) -> Draw:
-    """The public call, its buffers made before on a GPU. Greedy: the model's probability, else that drawn from."""
+    """The public call, its buffers made before. Greedy: the model's probability, else that drawn from."""
     arguments = arguments_of(cell, device, by_row)
-    buffers: dict[str, Any] = {"out": new_sampled(cell.S, cell.setting.top_n, device)}
-    if device == "cuda":
-        buffers["workspace"] = new_workspace(cell.S, cell.V, device)
+    buffers: dict[str, Any] = {
+        "out": new_sampled(cell.S, cell.setting.top_n, device),
+        "workspace": new_workspace(cell.S, cell.V, device),
+    }
     out = buffers["out"]
     probability = out.sampling_probability if cell.setting.temperature else out.probability
 
