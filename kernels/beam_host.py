@@ -18,17 +18,18 @@ _FIELDS = [field.name for field in fields(contract.Searches)]
 
 def run(logits: torch.Tensor, searches: Searches, ops: CpuOps | None) -> None:
     """Steps by `ops`, or by as many threads as torch may use, which then live as long as the step."""
-    going = (searches.done == 0) & (searches.status == 0)
-    live = [slot for slot in searches.live[: int(searches.num_live)].tolist() if going[slot]]
-    if not live:
-        return
     arrays = {name: getattr(searches, name).numpy() for name in _FIELDS}
-    arrays["num_live"] = np.array([len(live)], np.int32)
-    arrays["live"] = np.resize(np.array(live, np.int32), len(arrays["live"]))
-    arrays["first_row"] = arrays["lane"][arrays["live"]]
+    live = arrays["live"][: arrays["num_live"][0]]
+    going = live[(arrays["done"][live] | arrays["status"][live]) == 0]
+    if not len(going):
+        return
+    if len(going) < len(live):
+        arrays["num_live"] = np.array([len(going)], np.int32)
+        arrays["live"] = np.resize(going, len(arrays["live"]))
+        arrays["first_row"] = arrays["lane"][arrays["live"]]
     with borrowed(ops, len(logits)) as runner:
         runner.beam_step(numpy_logits(logits), contract.Searches(**arrays))
-    for slot in live:
+    for slot in going.tolist():
         if arrays["status"][slot] == 0:
             first, step = int(arrays["lane"][slot]), int(arrays["length"][slot]) - 1
             lanes = slice(first, first + int(arrays["num_beams"][slot]))
