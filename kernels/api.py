@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import fields
-
 import torch
 
 from genlib.checks import refuse
@@ -12,7 +10,7 @@ from genlib.errors import BackendError
 from . import host
 from .edits import Edits, edits_of
 from .request import Request
-from .sampled import Sampled, new_sampled
+from .sampled import DTYPES, Sampled, new_sampled
 from .workspace import Workspace, new_workspace
 
 
@@ -107,13 +105,15 @@ def warm_up(device: torch.device | str, *, vocabulary: int, dtype: torch.dtype =
 
 
 def _checked_out(request: Request, out: Sampled) -> Sampled:
-    expected = new_sampled(request.num_rows, request.top_logprobs, "meta")
-    for field in fields(Sampled):
-        want, have = getattr(expected, field.name), getattr(out, field.name)
-        if want is None and have is None:
-            continue
-        if want is None or have is None or (want.shape, want.dtype) != (have.shape, have.dtype):
-            raise refuse(f"out.{field.name}", "be as `new_sampled` makes it for this call", have)
-        if have.device != request.logits.device or not have.is_contiguous():
-            raise refuse(f"out.{field.name}", f"be contiguous and on {request.logits.device}", str(have.device))
+    for name, dtype in DTYPES.items():
+        have, is_top = getattr(out, name), name.startswith("top_")
+        shape = (request.num_rows, request.top_logprobs) if is_top else (request.num_rows,)
+        if is_top and not request.top_logprobs:
+            is_right = have is None
+        else:
+            is_right = have is not None and have.dtype == dtype and have.shape == shape
+        if not is_right:
+            raise refuse(f"out.{name}", "be as `new_sampled` makes it for this call", have)
+        if have is not None and (have.device != request.logits.device or not have.is_contiguous()):
+            raise refuse(f"out.{name}", f"be contiguous and on {request.logits.device}", str(have.device))
     return out

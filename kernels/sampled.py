@@ -28,20 +28,25 @@ class Sampled:
     top_logprobs: torch.Tensor | None  # [S, N] float32
 
 
+DTYPES = {
+    "token": torch.int64,
+    "probability": torch.float32,
+    "logprob": torch.float32,
+    "sampling_probability": torch.float32,
+    "num_kept": torch.int32,
+    "status": torch.int32,
+    "top_tokens": torch.int64,
+    "top_probabilities": torch.float32,
+    "top_logprobs": torch.float32,
+}
+
+
 def new_sampled(rows: int, top_logprobs: int, device: torch.device | str) -> Sampled:
     """Buffers of undefined contents for S rows, as `sample(out=…)` takes them."""
 
-    def empty(dtype: torch.dtype, *shape: int) -> torch.Tensor:
-        return torch.empty((rows, *shape), dtype=dtype, device=device)
+    def empty(name: str) -> torch.Tensor | None:
+        if not name.startswith("top_"):
+            return torch.empty(rows, dtype=DTYPES[name], device=device)
+        return torch.empty((rows, top_logprobs), dtype=DTYPES[name], device=device) if top_logprobs else None
 
-    return Sampled(
-        token=empty(torch.int64),
-        probability=empty(torch.float32),
-        logprob=empty(torch.float32),
-        sampling_probability=empty(torch.float32),
-        num_kept=empty(torch.int32),
-        status=empty(torch.int32),
-        top_tokens=empty(torch.int64, top_logprobs) if top_logprobs else None,
-        top_probabilities=empty(torch.float32, top_logprobs) if top_logprobs else None,
-        top_logprobs=empty(torch.float32, top_logprobs) if top_logprobs else None,
-    )
+    return Sampled(**{name: empty(name) for name in DTYPES})
