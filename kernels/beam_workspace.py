@@ -7,10 +7,8 @@ from typing import NamedTuple
 
 import torch
 
-from genlib.ops.cpu import CpuOps
-
+from .beam_host import BeamHost
 from .sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
-from .workspace import new_host
 
 
 class BeamWork(NamedTuple):
@@ -43,13 +41,13 @@ class BeamWork(NamedTuple):
 class BeamWorkspace:
     """The kernels' buffers for beam steps on up to R rows of V tokens. One step at a time uses them.
 
-    On the CPU it is threads and their scratch, `host`, that are kept from step to step.
+    On the CPU it is `host` that is kept from step to step.
     """
 
     size: tuple[int, int]  # most R, V
     device: torch.device
     work: BeamWork
-    host: CpuOps | None
+    host: BeamHost | None
 
     def fits(self, rows: int, vocabulary: int, device: torch.device) -> bool:
         """Whether a step can use them."""
@@ -89,4 +87,5 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         stop_state=empty(i32, R, LISTED),
         match_end=empty(i32, R, LISTED),
     )
-    return BeamWorkspace((R, vocabulary), work.slot.device, work, new_host(place))
+    host = BeamHost(torch.get_num_threads()) if place.type == "cpu" else None
+    return BeamWorkspace((R, vocabulary), work.slot.device, work, host)
