@@ -107,6 +107,8 @@ class Batch:
             self.entries, self._counts, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables
         )
         if not steady:
+            self._repeats = all(count == 1 and seq.wants in _STEADY for seq, count in work)
+            self.silent = [seq for seq, _ in work if seq.wants is Wants.NOTHING]
             self._build_rows()
         draws = self.num_draws
         self.params.position[:draws] = plan.positions[plan.rows[:draws]]
@@ -119,8 +121,6 @@ class Batch:
 
     def _build_rows(self) -> None:
         """Which tokens' logits are wanted, and the parameters to draw with."""
-        self._repeats = all(count == 1 and seq.wants in _STEADY for seq, count in self.work)
-        self.silent = [seq for seq, _ in self.work if seq.wants is Wants.NOTHING]
         self.rows.clear()
         plan, end, row = self.plan, 0, 0
         scores = 0
