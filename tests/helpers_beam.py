@@ -71,6 +71,25 @@ def set_live(slots: list[int], *all_searches: Searches) -> int:
     return rows
 
 
+def random_logits(rng: np.random.Generator, rows: int, V: int, kind: str, nothing: float = 0.9) -> Any:
+    """[rows, V] float32. nothing: the share of −inf in rows of few finite logits."""
+    logits = (rng.standard_normal((rows, V)) * 3).astype(np.float32)
+    if kind == "coarse":
+        return np.round(logits)
+    if kind == "equal":
+        return np.zeros_like(logits)
+    if kind == "few finite":
+        logits[rng.random(logits.shape) < nothing] = -np.inf
+        logits[rng.random(logits.shape) < 0.05] = np.nan
+    if kind == "near":
+        return np.nextafter(np.float32(1), rng.choice([-9, 9], logits.shape).astype(np.float32))
+    if kind == "peaked":
+        logits[:, rng.integers(V)] = 200
+    if kind == "infinite" and rows:
+        logits[0, 0] = np.inf
+    return logits
+
+
 def copied(s: Searches) -> Searches:
     """The same, in buffers of its own."""
     return copy.deepcopy(s)

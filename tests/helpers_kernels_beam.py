@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from genlib.kernels import Searches, beam_device, new_beam_workspace
 from genlib.kernels.beam_workspace import BeamWork
-from helpers_beam import Search, assert_same, copied, set_live
+from helpers_beam import Search, assert_same, copied, random_logits, set_live
 from helpers_kernels import as_tensor
 
 from genlib.ops import searches as contract
@@ -37,22 +37,6 @@ def random_search(rng: np.random.Generator, most_beams: int = 6) -> Search:
         length_penalty=float(rng.choice([-1.0, 0.0, 0.5, 1.0, 2.0])),
         stops=STOPS[rng.integers(len(STOPS))],
     )
-
-
-def random_logits(rng: np.random.Generator, rows: int, V: int, kind: str) -> Any:
-    logits = (rng.standard_normal((rows, V)) * 3).astype(np.float32)
-    if kind == "coarse":
-        return np.round(logits)
-    if kind == "equal":
-        return np.zeros_like(logits)
-    if kind == "few finite":
-        logits[rng.random(logits.shape) < 0.95] = -np.inf
-        logits[rng.random(logits.shape) < 0.05] = np.nan
-    if kind == "near":
-        return np.nextafter(np.float32(1), rng.choice([-9, 9], logits.shape).astype(np.float32))
-    if kind == "peaked":
-        logits[:, rng.integers(V)] = 200
-    return logits
 
 
 def narrowed(logits: Any, dtype: Any) -> Any:
@@ -112,4 +96,4 @@ def search_all(kernels: BeamKernels, rng: np.random.Generator, V: int, kind: str
             return
         order = rng.permutation(slots).tolist()
         rows = int(kernels.expected.num_beams[order].sum()) + int(rng.integers(3))
-        kernels.step(narrowed(random_logits(rng, rows, V, kind), dtype), order)
+        kernels.step(narrowed(random_logits(rng, rows, V, kind, nothing=0.95), dtype), order)

@@ -16,7 +16,7 @@ from genlib.ops.reference import ReferenceOps
 from genlib.ops.reference_beam import log_softmax
 from genlib.ops.searches import Searches
 
-from .helpers_beam import Search, assert_same, begin, copied, set_live
+from .helpers_beam import Search, assert_same, begin, copied, random_logits, set_live
 from .helpers_ops import WIDTHS, cpu
 
 STOPS = ((), (), (b"abc",), (b"aa", b"ba", b"cab"), (b"d",))
@@ -28,22 +28,6 @@ searches_of_any_kind = st.builds(
     length_penalty=st.sampled_from([-1.0, 0.0, 0.5, 1.0, 2.0]),
     stops=st.sampled_from(STOPS),
 )
-
-
-def random_logits(rng: np.random.Generator, rows: int, vocabulary: int, kind: str) -> Any:
-    logits = (rng.standard_normal((rows, vocabulary)) * 3).astype(np.float32)
-    if kind == "coarse":
-        return np.round(logits)
-    if kind == "equal":
-        return np.zeros_like(logits)
-    if kind == "few finite":
-        logits[rng.random(logits.shape) < 0.9] = -np.inf
-        logits[rng.random(logits.shape) < 0.05] = np.nan
-    if kind == "near":
-        return np.nextafter(np.float32(1), rng.choice([-9, 9], logits.shape).astype(np.float32))
-    if kind == "infinite" and rows:
-        logits[0, 0] = np.inf
-    return logits
 
 
 def steps(s: Searches) -> Any:

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 from genlib.kernels import beam_choice, beam_device, beam_scan, sizes
-from helpers_beam import Search, begin
+from helpers_beam import Search, begin, random_logits
 from helpers_kernels import IS_INTERPRETED
-from helpers_kernels_beam import KINDS, STOPS, BeamKernels, random_logits, random_search, search_all
+from helpers_kernels_beam import KINDS, STOPS, BeamKernels, random_search, search_all
 from helpers_sampling import adversarial_rows
 
 pytestmark = pytest.mark.skipif(not IS_INTERPRETED, reason="Triton compiles in this process")

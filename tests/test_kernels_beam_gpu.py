@@ -12,9 +12,9 @@ import pytest
 import torch
 from genlib.kernels import Search as TorchSearch
 from genlib.kernels import beam_step, hypotheses, new_beam_workspace, new_searches, warm_up_beams
-from helpers_beam import Search, begin
+from helpers_beam import Search, begin, random_logits
 from helpers_kernels import ON_GPU
-from helpers_kernels_beam import KINDS, BeamKernels, random_logits, random_search, search_all
+from helpers_kernels_beam import KINDS, BeamKernels, random_search, search_all
 from helpers_sampling import adversarial_rows
 
 pytestmark = ON_GPU
@@ -39,7 +39,7 @@ def test_full_size(num_beams: int) -> None:
     kernels = BeamKernels(begin([Search(num_beams, 4, stops=(b"ab",))], FULL, frozenset({5})), num_beams, "cuda")
     for kind in ("normal", "coarse", "peaked"):
         if slots := kernels.going():
-            kernels.step(random_logits(rng, num_beams, FULL, kind), slots)
+            kernels.step(random_logits(rng, num_beams, FULL, kind, nothing=0.95), slots)
 
 
 def test_rows_that_break_samplers() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import torch
 from genlib.kernels import Edits, new_sampled, new_workspace, sample
-from genlib.kernels.host import row_params
+from genlib.kernels.host import numpy_logits, row_params
 from genlib.kernels.request import Request
 
 from genlib import _native
@@ -102,9 +102,7 @@ def recorded(cell: Cell, device: str, width: str, threads: int) -> Draw:  # noqa
 
     def draw(logits: torch.Tensor) -> Result:
         if logits.data_ptr() not in steps:
-            bits = logits if logits.dtype == torch.float32 else logits.view(torch.int16)
-            array = bits.numpy() if logits.dtype == torch.float32 else bits.numpy().view(np.uint16)
-            ops = _ops(width, threads)
+            array, ops = numpy_logits(logits), _ops(width, threads)
             steps[logits.data_ptr()] = ops.record(lambda: ops.sample(array, params, plan, out))
         steps[logits.data_ptr()].replay()
         return token, probability
