@@ -36,7 +36,7 @@ def status_of(raw_peak, peak):
 def model_total(changes, work, given, s, tiles, raw_peak, PLAIN: tl.constexpr):
     """What the model's masses of the row sum to, float64; and that as a multiple of the first token's.
 
-    By the masses where `masses` has summed them, else from the sums of `peaks`: equal to about 1e-6.
+    By the masses where `masses_of` has summed them, else from the sums of `peaks_of`: equal to about 1e-6.
     """
     total = tl.full((), PEAK_MASS, tl.float64)
     ratio = tl.full((), 1.0, tl.float64)

@@ -59,7 +59,7 @@ def bound_row(searches, work, r, slot, first, groups):
 
 @triton.jit(do_not_specialize=["num_slots"])
 def beam_bounds(logits, searches, work, num_slots, GROUPS: tl.constexpr):
-    """Grid R · T. Tiles as in `peaks`, their groups as there or finer. Who is last in a row goes on to `bound_row`."""
+    """Grid R · T. Tiles as in `peaks_of`, their groups as there or finer. The last in a row goes on to `bound_row`."""
     r, tile = row_and_tile(logits)
     tiles = num_tiles(logits)
     slot, first = search_of(searches, r, num_slots)

@@ -9,7 +9,7 @@ from . import sizes
 from .keys import LOWEST, LOWEST_ORDER, order_bits, value_of_bits
 from .mass import INFINITY, MODEL_SCALE, mass
 from .peaks import GROUPS
-from .tiles import FEW_TILES, TILE, is_plain, load_logits, num_tiles, processed, row_and_tile, row_max, row_sum
+from .tiles import TILE, is_plain, load_logits, num_tiles, processed, row_sum
 
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)
@@ -41,13 +41,14 @@ def nth_largest(peaks, groups, n):
     return tl.where(found < LOWEST_ORDER, LOWEST, value_of_bits(found))
 
 
-@triton.jit(do_not_specialize=["top_n"])
-def bounds(logits, work, top_n):
-    """Grid S. The value that candidates must reach: k of k groups' peaks do, so top-k finds its k among them.
+@triton.jit(do_not_specialize=["first", "top_n"])
+def bounds(logits, work, first, top_n):
+    """Grid of the rows from `first` on. The value that candidates must reach: k of k groups' peaks do, so that top-k
+    finds its k among them.
 
     Also empties the row's lists, and takes back a top-k that keeps all.
     """
-    s = tl.program_id(0).to(tl.int64)
+    s = (first + tl.program_id(0)).to(tl.int64)
     tiles = num_tiles(logits)
     groups = tiles * GROUPS
     finite = row_sum(work.tile_finite, s, tiles)
@@ -86,32 +87,27 @@ def append(z, vectors, threshold, counter, firsts, values):
         tl.store(values + at, z, mask=chosen[:, None])
 
 
-@triton.jit(do_not_specialize=["given"])
-def masses(logits, changes, work, given, PLAIN: tl.constexpr, LISTS: tl.constexpr):
-    """Grid S · T. The sum of the masses of each tile; the candidates if LISTS."""
-    s, tile = row_and_tile(logits)
-    tiles = num_tiles(logits)
-    scale = tl.load(work.scale + s)
+@triton.jit
+def masses_of(logits, changes, work, given, s, tile, peak, scale, PLAIN: tl.constexpr, LISTS: tl.constexpr):
+    """The sum of the masses of a tile of row s, against the row's peak; the candidates if LISTS."""
     sums = scale != 0
-    listing = False
     threshold = INFINITY
     raw_threshold = INFINITY
     if LISTS:
         threshold = tl.load(work.threshold + s)
         raw_threshold = tl.load(work.raw_threshold + s)
-        listing = (threshold < INFINITY) | (raw_threshold < INFINITY)
         # Top-k takes its masses from the candidates.
         exact = is_plain(changes, given, s, PLAIN) & (scale == MODEL_SCALE)
         sums = sums & (exact | (tl.load(work.top_k + s) == 0))
-    if sums | listing:
+    if sums | (threshold < INFINITY) | (raw_threshold < INFINITY):
         first = tile * TILE
         vectors = first + tl.arange(0, TILE // VECTOR) * VECTOR
         ids = vectors[:, None] + tl.arange(0, VECTOR)[None, :]
         raw = load_logits(logits, s, ids)
         z = processed(raw.to(tl.float32), ids, first, logits, changes, given, s, PLAIN)
         if sums:
-            peak = row_max(work.tile_peak, s, tiles, FEW_TILES)
-            tl.store(work.tile_mass + s * tiles + tile, tl.sum(tl.sum(mass((z - peak) * scale), 1)))
+            at = s * num_tiles(logits) + tile
+            tl.store(work.tile_mass + at, tl.sum(tl.sum(mass((z - peak) * scale), 1)))
         if LISTS:
             room = s * LISTED
             values = z

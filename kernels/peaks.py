@@ -1,4 +1,4 @@
-"""The first kernel: the only one that reads the logits from device memory. What is largest, and where."""
+"""The first look at a row: what is largest, and where. Only this reads the logits from device memory."""
 
 from __future__ import annotations
 
@@ -23,7 +23,6 @@ from .tiles import (
     num_tiles,
     number_or_row,
     processed,
-    row_and_tile,
 )
 
 GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
@@ -74,32 +73,61 @@ def convert(settings, work, given, s, top_k, top_p_bits, stream):
     tl.store(work.stream + s, number_or_row(given, STREAM, settings.stream, s, stream).to(tl.int64))
 
 
-@triton.jit(do_not_specialize=["given", "top_k", "top_p_bits", "stream"])
-def peaks(logits, settings, changes, work, given, top_k, top_p_bits, stream, PLAIN: tl.constexpr):
-    """Grid S · T. The first tile's program also converts the row's parameters.
+@triton.jit
+def without_nan(x):
+    """NaN counts as −inf."""
+    return tl.where(x == x, x, -INFINITY)  # noqa: PLR0124
 
-    Its tiles are 64 segments of 16 ids, 32 bytes of bfloat16: every T-th segment, so that tokens which lie together
-    in the vocabulary, and are often likely together, come into different tiles; consecutive ones if the row has
-    edits. A group is the ids of a tile that are equal modulo 16.
+
+@triton.jit
+def count_finite(x):
+    """How many of x [n, m] are above −inf."""
+    return tl.sum(tl.sum((x > -INFINITY).to(tl.int32), 1))
+
+
+@triton.jit
+def tile_peak_of(x, group_peak, at, LISTS: tl.constexpr):
+    """The largest of x [64, 16], a tile's values; those of its groups are stored if LISTS."""
+    if LISTS:
+        groups = tl.max(x, 0)
+        tl.store(group_peak + at * GROUPS + tl.arange(0, GROUPS), groups)
+        peak = tl.max(groups)
+    else:
+        peak = tl.max(tl.max(x, 1))
+    return peak
+
+
+@triton.jit
+def peaks_of(logits, settings, changes, work, given, s, tile, PLAIN: tl.constexpr, LISTS: tl.constexpr):
+    """What is largest in a tile of row s, and where.
+
+    With LISTS a tile is 64 segments of 16 ids, 32 bytes of bfloat16: every T-th segment, so that tokens which lie
+    together in the vocabulary, and are often likely together, come into different tiles; consecutive ones if the row
+    has edits. A group is the ids of a tile that are equal modulo 16.
     """
-    s, tile = row_and_tile(logits)
     tiles = num_tiles(logits)
-    if tile == 0:
-        convert(settings, work, given, s, top_k, top_p_bits, stream)
-    apart = num_edits(changes, given, s, PLAIN) == 0
+    apart = False
+    if LISTS:
+        apart = num_edits(changes, given, s, PLAIN) == 0
     first = tl.where(apart, tile, tile * SEGMENTS)
     segments = first + tl.arange(0, SEGMENTS) * tl.where(apart, tiles, 1)
     ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
     x = load_values(logits, s, ids)
-    x = tl.where(x == x, x, -INFINITY)  # noqa: PLR0124 (NaN)
-    z = processed(x, ids, first * SEGMENT, logits, changes, given, s, PLAIN)
-    groups = tl.max(z, 0)
-    peak = tl.max(groups)
+    finite = tl.full((), SEGMENTS * SEGMENT, tl.int32)
+    z = x
+    if PLAIN:
+        # One sum tells that all is finite, which it mostly is: then nothing else need be asked of each logit.
+        if not (tl.abs(tl.sum(tl.sum(x, 1))) < INFINITY):
+            z = without_nan(x)
+            finite = count_finite(z)
+    else:
+        x = without_nan(x)
+        z = processed(x, ids, first * SEGMENT, logits, changes, given, s, PLAIN)
+        finite = count_finite(z)
     at = s * tiles + tile
-    group = at * GROUPS + tl.arange(0, GROUPS)
-    tl.store(work.group_peak + group, groups)
+    peak = tile_peak_of(z, work.group_peak, at, LISTS)
     tl.store(work.tile_peak + at, peak)
-    tl.store(work.tile_finite + at, tl.sum(tl.sum((z > -INFINITY).to(tl.int32), 1)))
+    tl.store(work.tile_finite + at, finite)
     greedy = settings.scale_number == 0
     exact = settings.scale_number == MODEL_SCALE
     if (given & TEMPERATURE) != 0:
@@ -108,14 +136,14 @@ def peaks(logits, settings, changes, work, given, top_k, top_p_bits, stream, PLA
         exact = temperature == 1
     if greedy:
         tl.store(work.tile_first + at, tl.min(tl.min(tl.where(z == peak, ids, LARGEST_ID), 1)))
+    raw = z
     raw_peak = peak
     if not PLAIN:
-        raw_groups = tl.max(x, 0)
-        raw_peak = tl.max(raw_groups)
-        tl.store(work.raw_group_peak + group, raw_groups)
-        tl.store(work.raw_peak + at, raw_peak)
         exact = False
+        raw = x
+        raw_peak = tile_peak_of(x, work.raw_group_peak, at, LISTS)
+        tl.store(work.raw_peak + at, raw_peak)
     if not exact:
         # The only approximate number: it serves the model's probability where its exact masses are not summed.
         base = tl.where(raw_peak > -INFINITY, raw_peak, 0.0)
-        tl.store(work.raw_sum + at, tl.sum(tl.sum(tl.exp2((x - base) * MODEL_SCALE), 1)))
+        tl.store(work.raw_sum + at, tl.sum(tl.sum(tl.exp2((raw - base) * MODEL_SCALE), 1)))

@@ -10,6 +10,8 @@ BEAM_BLOCK = 4096  # tokens of a program of the beam step
 CANDIDATES = 512  # most candidates of a beam search
 MAX_VOCABULARY = 1 << 20
 WIDEST = MAX_VOCABULARY // TILE  # most tiles of a row
+GROUP_BYTES = 24 << 20  # logits of a group of rows: two of them fit into a cache of 50 MB
+MOST_GRID_ROWS = 65535  # second dimension of a grid
 
 
 def num_tiles(V: int) -> int:
@@ -28,3 +30,14 @@ def room_inside(V: int) -> int:
     The guess leaves 3.5 standard deviations of a sample of 1024 on both sides: V / 9 tokens at most, mostly.
     """
     return max(SORTABLE, -(-V // (8 * TILE)) * TILE)
+
+
+def group_size(rows: int, row_bytes: int) -> int:
+    """Rows of a group, of about equal ones."""
+    most = max(1, min(GROUP_BYTES // row_bytes, MOST_GRID_ROWS // 2))
+    return -(-rows // -(-rows // most))
+
+
+def tiles_each(tiles: int) -> int:
+    """Tiles that a program takes one after another: more than one where there are enough to keep a GPU busy."""
+    return min(4, max(1, tiles // 4096))

@@ -31,7 +31,7 @@ def next_key(logits, s, bound):
 
 @triton.jit(do_not_specialize=["given", "top_n"])
 def tops(logits, changes, work, out, given, top_n, PLAIN: tl.constexpr):
-    """Grid S. The top_n first of the tokens that `masses` listed; one by one over the row if too many were."""
+    """Grid S. The top_n first of the tokens that `masses_of` listed; one by one over the row if too many were."""
     s = tl.program_id(0).to(tl.int64)
     tiles = num_tiles(logits)
     raw_peak = row_max(work.raw_peak, s, tiles, WIDEST)

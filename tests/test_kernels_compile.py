@@ -13,9 +13,9 @@ import pytest
 
 ARCHITECTURES = (80, 90, 100)
 SCRIPT = Path(__file__).parent / "helpers_kernels_compile.py"
-# With and without mask or edits: 2 of peaks, 4 of masses, 4 of choose, 2 each of split, finish and tops; and bounds.
+# With and without mask or edits: 4 of sweep, 4 of choose, 2 each of split, finish and tops; and bounds.
 # Of the beam step's: one, and one for each size of sort.
-VARIANTS = 17 + 5
+VARIANTS = 15 + 5
 Reports = list[dict[str, Any]]
 
 
@@ -41,7 +41,7 @@ def named(report: dict[str, Any]) -> str:
 
 def test_every_kernel_compiles_for_every_architecture(reports: Reports) -> None:
     kernels = {(report["kernel"], report["arch"]) for report in reports}
-    names = ("peaks", "bounds", "masses", "choose", "split", "finish", "tops", "beam_bounds", "beam_rows")
+    names = ("sweep", "bounds", "choose", "split", "finish", "tops", "beam_bounds", "beam_rows")
     assert kernels == {(name, arch) for name in names for arch in ARCHITECTURES}
     assert len(reports) == VARIANTS * len(ARCHITECTURES)
 
@@ -56,15 +56,15 @@ def test_nothing_is_fused(reports: Reports) -> None:
 
 
 def test_nothing_is_flushed_or_approximate(reports: Reports) -> None:
-    """But the model's probability where no exact masses of it are summed, which `peaks` sums by exp2 of the GPU."""
+    """But the model's probability where no exact masses of it are summed, which `sweep` sums by exp2 of the GPU."""
     for report in reports:
-        allowed = ["ex2.approx.ftz.f32"] if report["kernel"] == "peaks" else []
+        allowed = ["ex2.approx.ftz.f32"] if report["kernel"] == "sweep" else []
         assert set(report["loose"]) <= set(allowed), named(report)
 
 
 def test_logits_are_read_sixteen_bytes_at_a_time(reports: Reports) -> None:
     for report in reports:
-        if report["kernel"] in ("peaks", "masses", "split"):
+        if report["kernel"] in ("sweep", "split"):
             elements = 1024 // (32 * report["warps"])
             assert report["wide_loads"] >= elements // 8, named(report)
 

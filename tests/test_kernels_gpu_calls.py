@@ -152,7 +152,7 @@ def test_another_stream_than_the_default_is_used() -> None:
 
 def test_warming_up_leaves_nothing_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters as numbers or tensors, few rows or many, with mask, edits and the most likely tokens or without."""
-    for name in ("peaks", "bounds", "masses", "choose", "split", "finish", "tops"):
+    for name in ("sweep", "bounds", "choose", "split", "finish", "tops"):
         getattr(sampling, name).device_caches.clear()
     compiled: list[str] = []
     monkeypatch.setattr(triton.knobs.runtime, "jit_cache_hook", lambda **about: compiled.append(about["repr"]))

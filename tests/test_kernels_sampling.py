@@ -132,6 +132,32 @@ def test_a_row_does_not_depend_on_its_company() -> None:
         assert_identical(alone, sampled_rows(together, slice(i, i + 1)))
 
 
+@pytest.mark.parametrize("changed", [False, True])
+def test_nothing_depends_on_how_rows_and_tiles_are_dealt_out(changed: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    """In groups of any number of rows, and with any number of tiles to a program."""
+    rng, V, S = np.random.default_rng(13), 2500, 7
+    logits = torch.from_numpy(random_logits(rng, V, S))
+    arguments = PLAIN | random_arguments(rng, V, S, changed, top_logprobs=3)
+    expected, _ = run_kernels(logits, arguments)
+    assert_as_on_the_cpu(expected, logits, arguments)
+    for size, each in ((1, 2), (3, 4), (7, 2)):
+        monkeypatch.setattr("genlib.kernels.sampling.group_size", lambda *_, size=size: size)
+        monkeypatch.setattr("genlib.kernels.sampling.tiles_each", lambda _, each=each: each)
+        assert_identical(run_kernels(logits, arguments)[0], expected)
+
+
+@pytest.mark.parametrize(
+    ("rows", "row_bytes"), [(1, 64), (7, sizes.GROUP_BYTES), (512, 256512), (10**6, 8), (96, 256512)]
+)
+def test_two_groups_of_rows_fit_into_the_cache(rows: int, row_bytes: int) -> None:
+    size = sizes.group_size(rows, row_bytes)
+    assert 1 <= size <= rows
+    assert size == 1 or size * row_bytes <= sizes.GROUP_BYTES
+    assert 2 * size <= sizes.MOST_GRID_ROWS
+    groups = -(-rows // size)
+    assert rows - (groups - 1) * size > size - groups, "the last group is about as large"
+
+
 def as_numbers(case: Case) -> Mapping[str, Any]:
     return {
         "temperature": case.temperature,

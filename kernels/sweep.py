@@ -1,0 +1,52 @@
+"""The kernel that goes over all logits: the peaks of some rows and the masses of those before them, side by side."""
+
+from __future__ import annotations
+
+import triton
+import triton.language as tl
+
+from .masses import masses_of
+from .peaks import convert, peaks_of
+from .tiles import FEW_TILES, num_tiles, row_max
+
+NUMBERS = ["given", "top_k", "top_p_bits", "stream", "first", "ahead", "behind", "each"]
+
+
+@triton.jit(do_not_specialize=NUMBERS)
+def sweep(
+    logits,
+    settings,
+    changes,
+    work,
+    given,
+    top_k,
+    top_p_bits,
+    stream,
+    first,
+    ahead,
+    behind,
+    each,
+    PLAIN: tl.constexpr,
+    LISTS: tl.constexpr,
+):
+    """Grid ⌈T / each⌉ by ahead + behind. Peaks of the `ahead` rows from `first` on, masses of the `behind` rows before.
+
+    The two take turns, row by row: peaks wait for memory, while masses, which come from the cache, are arithmetic.
+    """
+    tile = tl.program_id(0) * each
+    end = tl.minimum(tile + each, num_tiles(logits))
+    turn = tl.program_id(1)
+    both = tl.minimum(ahead, behind)
+    place = tl.where(turn < 2 * both, turn // 2, turn - both)
+    if tl.where(turn < 2 * both, turn % 2 == 0, ahead > behind):
+        s = (first + place).to(tl.int64)
+        if tile == 0:
+            convert(settings, work, given, s, top_k, top_p_bits, stream)
+        for i in range(tile, end):
+            peaks_of(logits, settings, changes, work, given, s, i, PLAIN, LISTS)
+    else:
+        s = (first - behind + place).to(tl.int64)
+        peak = row_max(work.tile_peak, s, num_tiles(logits), FEW_TILES)
+        scale = tl.load(work.scale + s)
+        for i in range(tile, end):
+            masses_of(logits, changes, work, given, s, i, peak, scale, PLAIN, LISTS)
