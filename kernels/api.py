@@ -83,7 +83,7 @@ def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) 
     if workspace is None:
         workspace = new_workspace(request.num_rows, request.vocabulary, device, request.truncates)
     with torch.cuda.device(device):
-        kernels.run(request, workspace.work, out)
+        kernels.run(request, workspace, out)
 
 
 def warm_up(device: torch.device | str, *, vocabulary: int, dtype: torch.dtype = torch.bfloat16) -> None:

@@ -38,7 +38,7 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
     if workspace is None:
         workspace = new_beam_workspace(R, V, device)
     with torch.cuda.device(device):
-        beam_device.run(logits, searches, workspace.work)
+        beam_device.run(logits, searches, workspace)
 
 
 def warm_up_beams(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections import namedtuple
 
 from torch import Tensor
@@ -9,8 +10,8 @@ from torch import Tensor
 from . import tiles
 from .beam_bounds import beam_bounds
 from .beam_rows import beam_rows
-from .beam_workspace import BeamWork
-from .sampling import EXACT
+from .beam_workspace import BeamWorkspace
+from .device import kind_of
 from .searches import Searches
 from .sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
 
@@ -32,16 +33,18 @@ def log_size(most_candidates: int) -> int:
     return min(max(CONFIGURATIONS), max(min(CONFIGURATIONS), (8 * most_candidates - 1).bit_length()))
 
 
-def run(logits: Tensor, searches: Searches, work: BeamWork) -> None:
+def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     """Launches the step on the current stream of the logits' device, and waits for nothing."""
     R, V = logits.shape
     # The only row's stride is never used; 16 is one that lets loads be wide.
     rows = tiles.Logits(logits, logits.stride(0) if R > 1 else 16, V)
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
-    work = work._replace(listed=work.listed.view(logits.dtype))
-    groups = beam_groups(V)
-    beam_bounds[(R * num_tiles(V),)](rows, tensors, work, len(searches.live), GROUPS=groups, num_warps=1, **EXACT)
+    work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
+    kind = kind_of((logits, *tensors), (rows.stride, V))
+    launch = functools.partial(workspace.launcher.launch, kind)
+    bounds = (rows, tensors, work, len(searches.live))
+    launch(beam_bounds, (R * num_tiles(V),), bounds, {"GROUPS": beam_groups(V)}, num_warps=1)
     strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
     size = log_size(searches.most_candidates)
-    blocks = -(-V // BEAM_BLOCK)
-    beam_rows[(R * blocks,)](rows, tensors, work, *strides, LOG_SIZE=size, **CONFIGURATIONS[size], **EXACT)
+    grid = (R * -(-V // BEAM_BLOCK),)
+    launch(beam_rows, grid, (rows, tensors, work, *strides), {"LOG_SIZE": size}, **CONFIGURATIONS[size])

@@ -8,6 +8,7 @@ from typing import NamedTuple
 import torch
 
 from .beam_host import BeamHost
+from .launcher import Launcher
 from .sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
 
 
@@ -41,12 +42,13 @@ class BeamWork(NamedTuple):
 class BeamWorkspace:
     """The kernels' buffers for beam steps on up to R rows of V tokens. One step at a time uses them.
 
-    On the CPU it is `host` that is kept from step to step.
+    On a GPU it also keeps what it has launched; on the CPU it is `host` that is kept from step to step.
     """
 
     size: tuple[int, int]  # most R, V
     device: torch.device
     work: BeamWork
+    launcher: Launcher
     host: BeamHost | None
 
     def fits(self, rows: int, vocabulary: int, device: torch.device) -> bool:
@@ -88,4 +90,4 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         match_end=empty(i32, R, LISTED),
     )
     host = BeamHost(torch.get_num_threads()) if place.type == "cpu" else None
-    return BeamWorkspace((R, vocabulary), work.slot.device, work, host)
+    return BeamWorkspace((R, vocabulary), work.slot.device, work, Launcher(), host)

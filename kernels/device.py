@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Iterable
+
 import numpy as np
 import torch
 
@@ -13,7 +15,7 @@ from .edits import Edits
 from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
-from .workspace import Work
+from .workspace import Work, Workspace
 
 _FLAGS = {
     "temperature": tiles.TEMPERATURE,
@@ -80,32 +82,48 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
     )
 
 
-def launch_of(request: Request, work: Work) -> sampling.Launch:
+def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
+    """What of arguments decides how Triton compiles them; None if a tensor is not aligned. Others are passed over."""
+    there = [tensor for tensor in tensors if isinstance(tensor, torch.Tensor)]
+    if any(tensor.data_ptr() % 16 for tensor in there):
+        return None
+    kinds = [(number % 16 == 0, number == 1, -(2**31) <= number < 2**31) for number in numbers]
+    return (*(tensor.dtype for tensor in there), *kinds)
+
+
+def launch_of(request: Request, work: Work, out: Outputs) -> sampling.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
-    logits = request.logits
     # The only row's stride is never used; 16 is one that lets loads be wide.
-    stride = logits.stride(0) if request.num_rows > 1 else 16
+    stride = request.logits.stride(0) if request.num_rows > 1 else 16
+    logits = tiles.Logits(request.logits, stride, request.vocabulary)
+    settings, changes = _settings(request, work), _changes(request, work)
+    seeds, positions = request.seeds.contiguous(), request.positions.contiguous()
+    stream = 0 if isinstance(request.streams, torch.Tensor) else request.streams
+    plain = request.allowed is None and request.edits is None
+    tensors = (request.logits, *settings, *changes, seeds, positions, *out)
+    numbers = (stride, request.vocabulary, changes.mask_stride, stream, plain)  # plain: the work's types hang on it
     return sampling.Launch(
-        logits=tiles.Logits(logits, stride, request.vocabulary),
-        settings=_settings(request, work),
-        changes=_changes(request, work),
-        seeds=request.seeds.contiguous(),
-        positions=request.positions.contiguous(),
+        logits=logits,
+        settings=settings,
+        changes=changes,
+        seeds=seeds,
+        positions=positions,
         given=_given(request),
         top_k=0 if isinstance(request.top_k, torch.Tensor) else request.top_k,
         top_p_bits=int(rows.row_top_p(_number(request.top_p, 1.0)).view(np.int32)),
-        stream=0 if isinstance(request.streams, torch.Tensor) else request.streams,
-        plain=request.allowed is None and request.edits is None,
+        stream=stream,
+        plain=plain,
         truncates=request.truncates,
         top_n=request.top_logprobs,
+        kind=kind_of(tensors, numbers),
     )
 
 
-def run(request: Request, work: Work, out: Sampled) -> None:
+def run(request: Request, workspace: Workspace, out: Sampled) -> None:
     """Launches the request's kernels on the current stream of the logits' device."""
     none = (out.token, out.probability, out.probability)
     tops = (out.top_tokens, out.top_probabilities, out.top_logprobs) if request.top_logprobs else none
     outputs = Outputs(
         out.token, out.probability, out.logprob, out.sampling_probability, out.num_kept, out.status, *tops
     )
-    sampling.run(launch_of(request, work), work, outputs)
+    sampling.run(launch_of(request, workspace.work, outputs), workspace.work, outputs, workspace.launcher)

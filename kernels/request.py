@@ -91,8 +91,8 @@ class Request:
             raise refuse("logits", "have rows without gaps: call .contiguous()", logits.stride())
 
     def _check_tensor(self, name: str, value: object, dtypes: tuple[torch.dtype, ...], shape: tuple[int, ...]) -> None:
-        known = " or ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
         if not isinstance(value, torch.Tensor) or value.dtype not in dtypes:
+            known = " or ".join(str(dtype).removeprefix("torch.") for dtype in dtypes)
             raise refuse(name, f"be a tensor of {known}", getattr(value, "dtype", value))
         if tuple(value.shape) != shape:
             raise refuse(name, f"have the shape {list(shape)}", list(value.shape))

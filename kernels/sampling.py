@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+from collections.abc import Hashable
 from dataclasses import dataclass
 
 from .answers import Outputs
 from .choose import choose
 from .finish import finish
+from .launcher import Launcher
 from .masses import bounds
 from .peaks import Settings
 from .sizes import group_size, num_tiles, room_inside, tiles_each
@@ -19,7 +22,10 @@ from .workspace import Work
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A call in the kernels' terms. given: the flags of tiles.py. top_p_bits: of the uint32, as int32."""
+    """A call in the kernels' terms. given: the flags of tiles.py. top_p_bits: of the uint32, as int32.
+
+    kind: as `Launcher.launch` has it.
+    """
 
     logits: Logits
     settings: Settings
@@ -33,52 +39,51 @@ class Launch:
     plain: bool
     truncates: bool
     top_n: int
+    kind: Hashable
 
 
-# Rounding is part of the sampler's contract: nothing may be fused.
-EXACT = {"enable_fp_fusion": False}
 # Left alone, the compiler spills some registers so as to have room for more programs.
 FINISH_REGISTERS = 240
 
 
-def run(call: Launch, work: Work, out: Outputs) -> None:
+def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
     """Launches the kernels of a call on the current stream, and waits for none. S is at least 1."""
     rows, V = call.logits.data.shape
-    lists = call.truncates or call.top_n > 0
     dtype = call.logits.data.dtype
     work = work._replace(top=work.top.view(dtype))
     if call.plain:
         work = work._replace(raw_peak=work.tile_peak, raw_group_peak=work.group_peak, listed=work.listed.view(dtype))
-    sweep_rows(call, work, lists)
-    logits, changes, given, plain = call.logits, call.changes, call.given, call.plain
-    draw = (logits, call.seeds, call.positions, changes, work, out, given, room_inside(V))
-    choose[(rows,)](*draw, PLAIN=plain, TRUNCATES=call.truncates, num_warps=4, **EXACT)
+    sweep_rows(call, work, launcher)
+    launch = functools.partial(launcher.launch, call.kind)
+    logits, changes, given, plain, room = call.logits, call.changes, call.given, {"PLAIN": call.plain}, room_inside(V)
+    draw = (logits, call.seeds, call.positions, changes, work, out, given, room)
+    launch(choose, (rows,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4)
     if call.truncates:
-        split[(rows * num_tiles(V),)](logits, changes, work, given, room_inside(V), PLAIN=plain, num_warps=2, **EXACT)
-        finish[(rows,)](*draw, PLAIN=plain, num_warps=8, maxnreg=FINISH_REGISTERS, **EXACT)
+        launch(split, (rows * num_tiles(V),), (logits, changes, work, given, room), plain, num_warps=2)
+        launch(finish, (rows,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
     if call.top_n:
-        tops[(rows,)](logits, changes, work, out, given, call.top_n, PLAIN=plain, num_warps=4, **EXACT)
+        launch(tops, (rows,), (logits, changes, work, out, given, call.top_n), plain, num_warps=4)
 
 
-def sweep_rows(call: Launch, work: Work, lists: bool) -> None:
+def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     """Peaks, thresholds and masses of all rows, by groups of rows of which two fit into the cache.
 
     So a row is read from device memory once. In a group's turn the masses of the group before are worked out.
     """
-    logits, plain = call.logits, call.plain
+    logits, lists = call.logits, call.truncates or call.top_n > 0
     rows, V = logits.data.shape
     numbers = (call.given, call.top_k, call.top_p_bits, call.stream)
-    # One warp has a tile in its registers; with mask or edits, or keys, it would hold too much.
-    warps = 1 if plain else 2
+    constants = {"PLAIN": call.plain, "LISTS": lists}
+    # One warp has a tile in its registers; with mask or edits it would hold too much.
+    warps = 1 if call.plain else 2
     each = tiles_each(rows * num_tiles(V))
     size, behind = group_size(rows, V * logits.data.element_size()), 0
     for first in range(0, rows + size, size):
         ahead = max(0, min(size, rows - first))
+        grid = (-(-num_tiles(V) // each), ahead + behind)
         turn = (min(first, rows), ahead, behind, each)
-        sweep[(-(-num_tiles(V) // each), ahead + behind)](
-            logits, call.settings, call.changes, work, *numbers, *turn,
-            PLAIN=plain, LISTS=lists, num_warps=warps, **EXACT,
-        )  # fmt: skip
+        args = (logits, call.settings, call.changes, work, *numbers, *turn)
+        launcher.launch(call.kind, sweep, grid, args, constants, num_warps=warps)
         if lists and ahead:
-            bounds[(ahead,)](logits, work, first, call.top_n, num_warps=1, **EXACT)
+            launcher.launch(call.kind, bounds, (ahead,), (logits, work, first, call.top_n), {}, num_warps=1)
         behind = ahead

@@ -9,6 +9,7 @@ import torch
 
 from genlib.ops.cpu import CpuOps
 
+from .launcher import Launcher
 from .sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
 
 
@@ -55,13 +56,15 @@ class Workspace:
     """The kernels' buffers for calls on up to S rows of V tokens. One call at a time uses them.
 
     Calls on one stream may share a workspace, which saves allocating; so may captured graphs that are replayed on
-    one stream. On the CPU it is threads and their scratch, `host`, that are kept from call to call.
+    one stream. On a GPU it also keeps the compiled kernels that it has launched, which makes a launch cheaper; on the
+    CPU it is threads and their scratch, `host`, that are kept from call to call.
     """
 
     size: tuple[int, int]  # most S, V
     device: torch.device
     truncates: bool
     work: Work
+    launcher: Launcher
     host: CpuOps | None
 
     def fits(self, rows: int, vocabulary: int, device: torch.device, truncates: bool) -> bool:
@@ -121,4 +124,4 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         num_inside=empty(i32, slow),
         inside=empty(u64, slow, room),
     )
-    return Workspace((rows, vocabulary), work.scale.device, truncates, work, new_host(place))
+    return Workspace((rows, vocabulary), work.scale.device, truncates, work, Launcher(), new_host(place))

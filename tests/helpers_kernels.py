@@ -137,10 +137,10 @@ def run_kernels(logits: torch.Tensor, arguments: dict[str, Any]) -> tuple[Sample
     for field in dataclasses.fields(out):
         if (buffer := getattr(out, field.name)) is not None:
             buffer.fill_(-99)
-    work = new_workspace(S, V, logits.device, request.truncates).work
+    workspace = new_workspace(S, V, logits.device, request.truncates)
     with np.errstate(all="ignore"):
-        device.run(request, work, out)
-    return out, work
+        device.run(request, workspace, out)
+    return out, workspace.work
 
 
 def check_kernels(logits: Any, cases: list[Case], place: str = "cpu") -> Work:

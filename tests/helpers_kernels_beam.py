@@ -54,7 +54,8 @@ class BeamKernels:
         self.mine = copied(s)
         self.place = place
         self.tensors = tensors_of(self.mine, place)
-        self.work: BeamWork = new_beam_workspace(rows, len(s.token_starts) - 1, place).work
+        self.workspace = new_beam_workspace(rows, len(s.token_starts) - 1, place)
+        self.work: BeamWork = self.workspace.work
 
     def going(self) -> list[int]:
         """The slots that still search."""
@@ -67,7 +68,7 @@ class BeamKernels:
         for name in ("num_live", "live", "first_row"):
             getattr(self.tensors, name).copy_(torch.from_numpy(getattr(self.mine, name)))
         with np.errstate(all="ignore"):
-            beam_device.run(as_tensor(logits, self.place), self.tensors, self.work)
+            beam_device.run(as_tensor(logits, self.place), self.tensors, self.workspace)
         set_live([*slots, *over], self.expected)
         self.expected.num_live[0] = len(slots)
         ReferenceOps().beam_step(logits, self.expected)

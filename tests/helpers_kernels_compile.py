@@ -30,6 +30,7 @@ from genlib.kernels import (
     beam_device,
     device,
     edits_of,
+    launcher,
     new_beam_workspace,
     new_sampled,
     new_searches,
@@ -91,8 +92,8 @@ def sampler_launches() -> Launches:
     launches: Launches = []
     for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
         request = request_of(torch.bfloat16, changed, truncates, top)
-        work, out = new_workspace(request.num_rows, V, "cpu").work, new_sampled(request.num_rows, top, "cpu")
-        launches += launches_of(sampling, SAMPLER, functools.partial(device.run, request, work, out))
+        workspace, out = new_workspace(request.num_rows, V, "cpu"), new_sampled(request.num_rows, top, "cpu")
+        launches += launches_of(sampling, SAMPLER, functools.partial(device.run, request, workspace, out))
     return launches
 
 
@@ -101,8 +102,8 @@ def beam_launches() -> Launches:
     launches: Launches = []
     for beams in (4, 16, 32, 128):
         searches = new_searches([Search(num_beams=beams)], vocabulary=V, eos_ids=[1])
-        logits, work = torch.zeros(beams, V, dtype=torch.bfloat16), new_beam_workspace(beams, V, "cpu").work
-        launches += launches_of(beam_device, BEAMS, functools.partial(beam_device.run, logits, searches, work))
+        logits, workspace = torch.zeros(beams, V, dtype=torch.bfloat16), new_beam_workspace(beams, V, "cpu")
+        launches += launches_of(beam_device, BEAMS, functools.partial(beam_device.run, logits, searches, workspace))
     return launches
 
 
@@ -208,7 +209,7 @@ def slots_per_mass(arch: int) -> float:
     """Instructions that a thread issues for one more mass in a sum."""
     x, out = torch.zeros(sizes.TILE, dtype=torch.bfloat16), torch.zeros(1, dtype=torch.uint64)
     counts = [
-        report(compile_launch(weigh, (x, out), {"MASSES": masses, "num_warps": 1, **sampling.EXACT}, arch))
+        report(compile_launch(weigh, (x, out), {"MASSES": masses, "num_warps": 1, **launcher.EXACT}, arch))
         for masses in (True, False)
     ]
     return (counts[0]["instructions"] - counts[1]["instructions"]) / (sizes.TILE // 32)

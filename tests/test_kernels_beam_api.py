@@ -114,10 +114,10 @@ def test_equal_searches_find_the_same_side_by_side_and_alone() -> None:
 def test_the_kernels_find_what_the_cpu_finds() -> None:
     def step(logits: torch.Tensor, searches: Searches) -> None:
         with np.errstate(all="ignore"):
-            beam_device.run(logits, searches, work)
+            beam_device.run(logits, searches, workspace)
 
     searches = begin()
-    work = new_beam_workspace(searches.num_rows, V, "cpu").work
+    workspace = new_beam_workspace(searches.num_rows, V, "cpu")
     assert search_all(searches, model(5), step) == search_all(begin(), model(5))
 
 

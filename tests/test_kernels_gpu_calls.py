@@ -104,11 +104,11 @@ def test_the_call_returns_before_the_device_is_done() -> None:
 
 
 def test_a_workspace_may_hold_anything() -> None:
-    """Calls of other kinds and sizes have used it, and garbage has been written to it."""
+    """Calls of other kinds and sizes have used it, and of the same, and garbage has been written to it."""
     workspace = new_workspace(96, V, "cuda")
     generator = torch.Generator("cuda").manual_seed(1)
     kinds = [(96, False, 0), (7, True, 5), (1, False, 64), (96, True, 0), (50, False, 5)]
-    for seed, (S, changed, top) in enumerate(kinds):
+    for seed, (S, changed, top) in enumerate(kinds * 2):
         logits, arguments = random_call(seed, S, changed, top)
         for buffer in workspace.work:
             if seed % 2:

@@ -1,0 +1,43 @@
+"""Launches of kernels, without asking Triton each time which compiled kernel it is to be."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+# Rounding is part of the contracts: nothing may be fused.
+EXACT = {"enable_fp_fusion": False}
+
+
+class Launcher:
+    """Keeps what has been compiled for one device, by the kind of the call.
+
+    Triton looks at each argument of each launch, 20 to 30 µs for the many of these kernels, to find what it has
+    compiled for such. All launches of a call, and of all calls like it, have the same kinds of arguments.
+    """
+
+    def __init__(self) -> None:
+        self._compiled: dict[Hashable, Any] = {}
+
+    def launch(
+        self,
+        kind: Hashable,
+        kernel: Any,
+        grid: tuple[int, ...],
+        args: tuple[Any, ...],
+        constants: Mapping[str, Any],
+        **options: Any,
+    ) -> None:
+        """Launches a kernel on the current stream of the current device, which must be the launcher's.
+
+        kind: equal for calls whose arguments Triton compiles alike; None if that is not known. constants: the kernel's
+        last parameters, in their order.
+        """
+        key = (id(kernel), kind, *constants.values())
+        compiled = None if kind is None else self._compiled.get(key)
+        if compiled is not None:
+            compiled[(*grid, 1, 1)[:3]](*args, *constants.values())
+            return
+        compiled = kernel[grid](*args, **constants, **options, **EXACT)
+        if kind is not None and compiled is not None:  # Triton's interpreter compiles nothing
+            self._compiled[key] = compiled

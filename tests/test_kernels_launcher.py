@@ -1,0 +1,143 @@
+"""Launches by `Launcher`: what it takes for alike is alike to Triton, and what it knows is launched without Triton."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from genlib.kernels import (
+    Search,
+    beam_device,
+    device,
+    edits_of,
+    new_beam_workspace,
+    new_sampled,
+    new_searches,
+    new_workspace,
+)
+from genlib.kernels.launcher import EXACT, Launcher
+from genlib.kernels.request import LOGITS, Request
+from triton._C.libtriton import native_specialize_impl
+from triton.backends.nvidia.compiler import CUDABackend
+
+# Parameters whose values the kernels are declared not to be compiled for.
+FREE = {"given", "top_k", "top_p_bits", "stream", "first", "ahead", "behind", "each", "top_n"}
+FREE |= {"num_slots", "num_eos", "norms_stride", "past_stride"}
+Launches = list[tuple[Any, Any, tuple[Any, ...], Any]]
+
+
+@pytest.fixture
+def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
+    """Kind, kernel, arguments and constants of what is launched; nothing runs."""
+    seen: Launches = []
+
+    def launch(_: Launcher, kind: Any, kernel: Any, grid: Any, args: Any, constants: Any, **options: Any) -> None:
+        seen.append((kind, kernel, args, constants))
+
+    monkeypatch.setattr(Launcher, "launch", launch)
+    return seen
+
+
+def somewhere(rng: np.random.Generator, shape: tuple[int, ...], dtype: torch.dtype) -> torch.Tensor:
+    """Ones, one time in eight in a place that is no multiple of 16 bytes."""
+    size = int(np.prod(shape))
+    start = int(rng.integers(8) == 0)
+    return torch.ones(size + 1, dtype=dtype)[start : start + size].view(shape)
+
+
+def random_request(rng: np.random.Generator) -> Request:
+    S, V = int(rng.choice([1, 1, 2, 3])), int(rng.choice([33, 48, 64]))
+    gap = int(rng.choice([0, 0, 1, 16]))
+    logits = somewhere(rng, (S, V + gap), LOGITS[rng.integers(3)])[:, :V]
+
+    def either(number: Any, *dtypes: torch.dtype) -> Any:
+        return number if rng.random() < 0.5 else somewhere(rng, (S,), dtypes[rng.integers(len(dtypes))])
+
+    floats, changed = (torch.float32, torch.float64), bool(rng.integers(2))
+    return Request(
+        logits=logits,
+        temperature=either(0.8, *floats),
+        top_k=either(int(rng.choice([0, 16])), torch.int32, torch.int64),
+        top_p=either(float(rng.choice([1.0, 0.5])), *floats),
+        min_p=either(0.0, *floats),
+        seeds=somewhere(rng, (S,), torch.int64),
+        positions=somewhere(rng, (S,), torch.int64),
+        streams=either(int(rng.choice([0, 1, 16, 2**40])), torch.int64),
+        allowed=torch.ones(S, int(rng.choice([2, 16])), dtype=torch.int32)[:, : (V + 31) // 32] if changed else None,
+        edits=edits_of([{1: 2.0}] * S) if rng.integers(3) == 0 else None,
+        repetition_penalty=either(1.5, *floats),
+        presence_penalty=either(0.5, *floats),
+        frequency_penalty=either(0.5, *floats),
+        top_logprobs=int(rng.choice([0, 1, 16])),
+    )
+
+
+def specializations(kernel: Any, args: tuple[Any, ...]) -> Iterator[Any]:
+    """What Triton compiles a kernel for, argument by argument."""
+    for name, arg in zip(inspect.signature(kernel.fn).parameters, args, strict=False):
+        yield native_specialize_impl(CUDABackend, arg, False, name not in FREE, name not in FREE)
+
+
+def assert_alike(launches: Launches) -> None:
+    """All launches of one kind are of one compiled kernel."""
+    compiled: dict[Any, Any] = {}
+    for kind, kernel, args, constants in launches:
+        if kind is not None:
+            key = (kernel.fn, kind, *constants.values())
+            now = list(specializations(kernel, args))
+            assert compiled.setdefault(key, now) == now, kernel.fn.__name__
+    assert len(compiled) < len(launches) / 2, "kinds recur"
+
+
+def test_what_the_sampler_takes_for_alike_is_alike(launches: Launches) -> None:
+    rng = np.random.default_rng(1)
+    for _ in range(600):
+        request = random_request(rng)
+        S, V = request.num_rows, request.vocabulary
+        device.run(request, new_workspace(S, V, "cpu"), new_sampled(S, request.top_logprobs, "cpu"))
+    assert any(kind is None for kind, *_ in launches), "what is not aligned is left to Triton"
+    assert_alike(launches)
+
+
+def test_what_the_beam_step_takes_for_alike_is_alike(launches: Launches) -> None:
+    rng = np.random.default_rng(2)
+    for _ in range(100):
+        V, beams, most = int(rng.choice([33, 48])), int(rng.choice([2, 3])), int(rng.choice([15, 16]))
+        eos = list(range(rng.choice([1, 2])))
+        searches = new_searches([Search(num_beams=beams, max_length=most)], vocabulary=V, eos_ids=eos)
+        logits = somewhere(rng, (beams, V), LOGITS[rng.integers(3)])
+        beam_device.run(logits, searches, new_beam_workspace(beams, V, "cpu"))
+    assert_alike(launches)
+
+
+class Kernel:
+    """Stands in for Triton's: notes how it is launched, and gives what stands in for the compiled kernel."""
+
+    def __init__(self, notes: list[Any], compiled: Any) -> None:
+        self._notes, self._compiled = notes, compiled
+
+    def __getitem__(self, grid: tuple[int, ...]) -> Any:
+        def launch(*args: Any, **options: Any) -> Any:
+            self._notes.append((grid, args, options))
+            return self._compiled
+
+        return launch
+
+
+def test_a_launch_like_an_earlier_one_is_of_what_that_compiled() -> None:
+    first: list[Any] = []
+    again: list[Any] = []
+    kernel, launcher = Kernel(first, Kernel(again, None)), Launcher()
+    launcher.launch("a", kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
+    launcher.launch("a", kernel, (4, 2), (5, 6), {"PLAIN": True}, num_warps=1)
+    assert first == [((3,), (1, 2), {"PLAIN": True, "num_warps": 1, **EXACT})]
+    assert again == [((4, 2, 1), (5, 6, True), {})]
+    launcher.launch("b", kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
+    launcher.launch("a", kernel, (3,), (1, 2), {"PLAIN": False}, num_warps=1)
+    launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
+    launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
+    assert (len(first), len(again)) == (5, 1)
