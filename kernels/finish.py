@@ -16,12 +16,11 @@ from .choose import walk
 from .guess import SAMPLE, guess, weight_of
 from .keys import ALL, sort
 from .mass import INFINITY, probability, random_word, target_of
-from .split import split_again, split_weights
+from .split import CHUNK, split_again, split_weights, weight_listed
 from .tiles import WIDEST, num_tiles, row_max, row_sum
 
 SORTABLE = tl.constexpr(sizes.SORTABLE)
 LOG_SORTABLE = tl.constexpr(sizes.SORTABLE.bit_length() - 1)
-CHUNK = tl.constexpr(1024)
 
 
 @triton.jit
@@ -90,7 +89,9 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
     listed = work.inside + s * (room + 2 * SORTABLE)
     least = tl.full((), 0, tl.uint64)
     most = tl.full((), ALL, tl.uint64)
-    above, inside, count = split_weights(work, s, tiles, by_count)
+    if (tl.load(work.num_inside + s) > room) & (by_count == 0):
+        split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
+    above, inside, count = split_weights(work, s, tiles, by_count, peak, scale, room)
     row_low = low
     row_high = high
     # First the row is split, until a list holds the boundary; then that list of n keys, under `upper` of weight.
@@ -114,7 +115,7 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
         )
         if n == 0:
             split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
-            above, inside, count = split_weights(work, s, tiles, by_count)
+            above, inside, count = split_weights(work, s, tiles, by_count, peak, scale, room)
             row_low = low
             row_high = high
             stored = tl.minimum(count, room)
@@ -135,30 +136,30 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
 def kept_masses(work, s, tiles, boundary, peak, scale, room):
     """The kept mass of each tile [WIDEST] and the number kept, for a boundary between the keys of the last split.
 
-    A tile's listed keys lie together, so their kept mass is a difference of two running sums, which are written
-    over the list.
+    What a tile has from `low` on is kept, but for those of its listed keys that are below the boundary. These lie
+    together, so their mass is a difference of two running sums, which are written over the list.
     """
     listed = work.inside + s * (room + 2 * SORTABLE)
     n = tl.load(work.num_inside + s)
     sum_before = tl.full((), 0, tl.uint64)
-    count = row_sum(work.above_count, s, tiles)
+    count = row_sum(work.from_count, s, tiles)
     for i in range(0, n, CHUNK):
         at = i + tl.arange(0, CHUNK)
         keys = tl.load(listed + at, mask=at < n, other=0)
-        kept = (keys >= boundary) & (keys != 0)
-        each = tl.where(kept, weight_of(keys, False, peak, scale), 0)
+        lost = (keys < boundary) & (keys != 0)
+        each = tl.where(lost, weight_of(keys, False, peak, scale), 0)
         tl.debug_barrier()
         tl.store(listed + at, sum_before + tl.cumsum(each), mask=at < n)
         sum_before += tl.sum(each)
-        count += tl.sum(kept.to(tl.int32))
+        count -= tl.sum(lost.to(tl.int32))
     tl.debug_barrier()
     at = tl.arange(0, WIDEST)
     here = at < tiles
     first = tl.load(work.inside_first + s * tiles + at, mask=here, other=0)
     last = first + tl.load(work.inside_count + s * tiles + at, mask=here, other=0)
-    masses = tl.load(work.above_mass + s * tiles + at, mask=here, other=0)
-    masses += tl.load(listed + last - 1, mask=here & (last > first), other=0)
-    masses -= tl.load(listed + first - 1, mask=here & (last > first) & (first > 0), other=0)
+    masses = tl.load(work.from_mass + s * tiles + at, mask=here, other=0)
+    masses -= tl.load(listed + last - 1, mask=here & (last > first), other=0)
+    masses += tl.load(listed + first - 1, mask=here & (last > first) & (first > 0), other=0)
     return masses, count
 
 
@@ -182,9 +183,8 @@ def finish(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.
                 whole = row_sum(work.tile_mass, s, tiles)
                 if k > 0:
                     listed = work.inside + s * (room + 2 * SORTABLE)
-                    n = tl.load(work.num_inside + s)
-                    whole, _, _ = split_list(listed, n, boundary, boundary, by_count, peak, scale, room)
-                    whole += row_sum(work.above_mass, s, tiles)
+                    lost = weight_listed(listed, tl.load(work.num_inside + s), boundary, peak, scale)
+                    whole = row_sum(work.from_mass, s, tiles) - lost
                 wanted = tl.where(top_p > 0, target_of(top_p, whole), 0)
             if wanted > 0:
                 boundary, low, high = find(

@@ -85,8 +85,11 @@ def prepare(logits, changes, work, given, s, k, top_p, min_p, finite, whole, pea
         if k == 0:
             rest = (whole - target_of(top_p.to(tl.uint64), whole)).to(tl.float32) * share * UNIT
         low, high = guess(keys, k > 0, peak, scale, rest, 3.5)
+        # Without ids, and so that no key comes to lie outside.
+        low = (low >> 32) << 32
+        high = tl.where(high == ALL, ALL, ((high + 0xFFFFFFFF) >> 32) << 32)
         if (k > 0) & (top_p > 0) & (k <= room // 2):
-            high = ALL
+            high = tl.full((), ALL, tl.uint64)
     tl.store(work.floor + s, floor)
     tl.store(work.low + s, low)
     tl.store(work.high + s, high)

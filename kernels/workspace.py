@@ -42,9 +42,9 @@ class Work(NamedTuple):
     low: torch.Tensor  # [S] uint64: between these keys it should be
     high: torch.Tensor  # [S] uint64
     floor: torch.Tensor  # [S] uint64: the lowest key that min-p keeps
-    above_mass: torch.Tensor  # [S, T] uint64: of keys from `high` on
-    above_count: torch.Tensor  # [S, T] int32
-    inside_mass: torch.Tensor  # [S, T] uint64: of keys from `low` to `high`
+    from_mass: torch.Tensor  # [S, T] uint64: of keys from `low` on
+    from_count: torch.Tensor  # [S, T] int32
+    inside_mass: torch.Tensor  # [S, T] uint64: of keys from `low` to `high`; of a row that was split again
     inside_first: torch.Tensor  # [S, T] int32: where in the list the tile's are
     inside_count: torch.Tensor  # [S, T] int32
     num_inside: torch.Tensor  # [S] int32
@@ -116,8 +116,8 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         low=empty(u64, S),
         high=empty(u64, S),
         floor=empty(u64, S),
-        above_mass=empty(u64, slow, T),
-        above_count=empty(i32, slow, T),
+        from_mass=empty(u64, slow, T),
+        from_count=empty(i32, slow, T),
         inside_mass=empty(u64, slow, T),
         inside_first=empty(i32, slow, T),
         inside_count=empty(i32, slow, T),
