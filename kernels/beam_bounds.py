@@ -6,9 +6,9 @@ import triton
 import triton.language as tl
 
 from . import sizes
+from .bounds import nth_largest
 from .keys import LOWEST
 from .mass import INFINITY
-from .masses import nth_largest
 from .tiles import load_values, num_tiles, row_and_tile, row_max
 
 SEGMENT = tl.constexpr(sizes.GROUPS)

@@ -10,7 +10,6 @@ from .answers import Outputs
 from .choose import choose
 from .finish import finish
 from .launcher import Launcher
-from .masses import bounds
 from .peaks import Settings
 from .sizes import group_size, num_tiles, room_inside, tiles_each
 from .split import split
@@ -72,7 +71,7 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     """
     logits, lists = call.logits, call.truncates or call.top_n > 0
     rows, V = logits.data.shape
-    numbers = (call.given, call.top_k, call.top_p_bits, call.stream)
+    numbers = (call.given, call.top_k, call.top_p_bits, call.stream, call.top_n)
     constants = {"PLAIN": call.plain, "LISTS": lists}
     # One warp has a tile in its registers; with mask or edits it would hold too much.
     warps = 1 if call.plain else 2
@@ -84,6 +83,4 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
         turn = (min(first, rows), ahead, behind, each)
         args = (logits, call.settings, call.changes, work, *numbers, *turn)
         launcher.launch(call.kind, sweep, grid, args, constants, num_warps=warps)
-        if lists and ahead:
-            launcher.launch(call.kind, bounds, (ahead,), (logits, work, first, call.top_n), {}, num_warps=1)
         behind = ahead

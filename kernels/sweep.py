@@ -5,11 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from .bounds import bound_candidates
 from .masses import masses_of
 from .peaks import convert, peaks_of
 from .tiles import FEW_TILES, num_tiles, row_max
 
-NUMBERS = ["given", "top_k", "top_p_bits", "stream", "first", "ahead", "behind", "each"]
+NUMBERS = ["given", "top_k", "top_p_bits", "stream", "top_n", "first", "ahead", "behind", "each"]
 
 
 @triton.jit(do_not_specialize=NUMBERS)
@@ -22,6 +23,7 @@ def sweep(
     top_k,
     top_p_bits,
     stream,
+    top_n,
     first,
     ahead,
     behind,
@@ -31,7 +33,8 @@ def sweep(
 ):
     """Grid ⌈T / each⌉ by ahead + behind. Peaks of the `ahead` rows from `first` on, masses of the `behind` rows before.
 
-    The two take turns, row by row: peaks wait for memory, while masses, which come from the cache, are arithmetic.
+    The two take turns, row by row: peaks wait for memory, while masses, whose logits are in the cache, are arithmetic.
+    With LISTS, who comes last in a row ahead goes on to `bound_candidates`.
     """
     tile = tl.program_id(0) * each
     end = tl.minimum(tile + each, num_tiles(logits))
@@ -44,6 +47,13 @@ def sweep(
             convert(settings, work, given, s, top_k, top_p_bits, stream)
         for i in range(tile, end):
             peaks_of(logits, settings, changes, work, given, s, i, PLAIN, LISTS)
+        if LISTS:
+            # What a program has written is there for the one that comes last: barrier, then release and acquire.
+            tl.debug_barrier()
+            done = tl.atomic_add(work.tiles_done + s, end - tile, sem="acq_rel") + end - tile
+            if done == num_tiles(logits):
+                tl.store(work.tiles_done + s, 0)
+                bound_candidates(logits, work, s, top_n)
     else:
         s = (first - behind + place).to(tl.int64)
         peak = row_max(work.tile_peak, s, num_tiles(logits), FEW_TILES)

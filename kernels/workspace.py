@@ -16,6 +16,7 @@ from .sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
 class Work(NamedTuple):
     """T tiles to a row. Interleaved tiles up to group_peak, consecutive ones from tile_mass on."""
 
+    tiles_done: torch.Tensor  # [S] int32: tiles whose peaks are there so far, if a call has lists; 0 between calls
     tile_peak: torch.Tensor  # [S, T] float32: largest processed value
     tile_first: torch.Tensor  # [S, T] int32: first token that has it
     tile_finite: torch.Tensor  # [S, T] int32: tokens with a finite processed value
@@ -79,7 +80,7 @@ def new_host(device: torch.device) -> CpuOps | None:
 
 
 def new_workspace(rows: int, vocabulary: int, device: torch.device | str, truncates: bool = True) -> Workspace:
-    """Buffers of undefined contents. `truncates`: top-k, top-p or min-p may be on; without, about S · V / 30 bytes."""
+    """Buffers for up to S rows. `truncates`: top-k, top-p or min-p may be on; else they are about S · V / 30 bytes."""
     place = torch.device(device)
     S, T = rows, num_tiles(vocabulary)
     slow = S if truncates else 0
@@ -90,6 +91,7 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
 
     f32, i32, i64, u64 = torch.float32, torch.int32, torch.int64, torch.uint64
     work = Work(
+        tiles_done=torch.zeros(S, dtype=i32, device=place),
         tile_peak=empty(f32, S, T),
         tile_first=empty(i32, S, T),
         tile_finite=empty(i32, S, T),

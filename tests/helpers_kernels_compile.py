@@ -45,7 +45,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
-SAMPLER = ("sweep", "bounds", "choose", "split", "finish", "tops")
+SAMPLER = ("sweep", "choose", "split", "finish", "tops")
 BEAMS = ("beam_bounds", "beam_rows")
 V = 128256
 TYPES = {

@@ -104,14 +104,14 @@ def test_the_call_returns_before_the_device_is_done() -> None:
 
 
 def test_a_workspace_may_hold_anything() -> None:
-    """Calls of other kinds and sizes have used it, and of the same, and garbage has been written to it."""
+    """Calls of other kinds and of the same have used it, and garbage has been written to all but its counters."""
     workspace = new_workspace(96, V, "cuda")
     generator = torch.Generator("cuda").manual_seed(1)
     kinds = [(96, False, 0), (7, True, 5), (1, False, 64), (96, True, 0), (50, False, 5)]
     for seed, (S, changed, top) in enumerate(kinds * 2):
         logits, arguments = random_call(seed, S, changed, top)
-        for buffer in workspace.work:
-            if seed % 2:
+        for name, buffer in workspace.work._asdict().items():
+            if seed % 2 and name != "tiles_done":
                 buffer.view(torch.uint8).random_(generator=generator)
         got = sample(logits.to("cuda"), **moved(arguments, "cuda"), workspace=workspace)
         assert_as_on_the_cpu(got, logits, arguments)
@@ -152,7 +152,7 @@ def test_another_stream_than_the_default_is_used() -> None:
 
 def test_warming_up_leaves_nothing_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters as numbers or tensors, few rows or many, with mask, edits and the most likely tokens or without."""
-    for name in ("sweep", "bounds", "choose", "split", "finish", "tops"):
+    for name in ("sweep", "choose", "split", "finish", "tops"):
         getattr(sampling, name).device_caches.clear()
     compiled: list[str] = []
     monkeypatch.setattr(triton.knobs.runtime, "jit_cache_hook", lambda **about: compiled.append(about["repr"]))
