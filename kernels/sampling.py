@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from .answers import Outputs
 from .choose import choose
@@ -42,7 +43,7 @@ class Launch:
 
 
 # Left alone, the compiler spills some registers so as to have room for more programs.
-FINISH_REGISTERS = 240
+SWEEP_REGISTERS, FINISH_REGISTERS = 144, 240
 
 
 def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
@@ -74,7 +75,9 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     numbers = (call.given, call.top_k, call.top_p_bits, call.stream, call.top_n)
     constants = {"PLAIN": call.plain, "LISTS": lists}
     # One warp has a tile in its registers; with mask or edits it would hold too much.
-    warps = 1 if call.plain else 2
+    options: dict[str, Any] = {"num_warps": 1 if call.plain else 2}
+    if lists and not call.plain:
+        options["maxnreg"] = SWEEP_REGISTERS
     each = tiles_each(rows * num_tiles(V))
     size, behind = group_size(rows, V * logits.data.element_size()), 0
     for first in range(0, rows + size, size):
@@ -82,5 +85,5 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
         grid = (-(-num_tiles(V) // each), ahead + behind)
         turn = (min(first, rows), ahead, behind, each)
         args = (logits, call.settings, call.changes, work, *numbers, *turn)
-        launcher.launch(call.kind, sweep, grid, args, constants, num_warps=warps)
+        launcher.launch(call.kind, sweep, grid, args, constants, **options)
         behind = ahead

@@ -3,8 +3,8 @@
     TRITON_INTERPRET=0 python tests/helpers_kernels_compile.py 90
 
 One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
-rounding forbids. Kernels, arguments and options are those that are launched for bfloat16. The last line
-is of a kernel of the tests' own, from whose instructions those of one mass can be told.
+rounding forbids. Kernels, arguments and options are those that are launched. The last line is
+of a kernel of the tests' own, from whose instructions those of one mass can be told.
 """
 
 from __future__ import annotations
@@ -45,6 +45,7 @@ from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
 TOOLS = Path(triton.__file__).parent / "backends/nvidia/bin"
+HOLDING = ("sweep", "split")  # have a tile in registers, more of them for wider logits
 SAMPLER = ("sweep", "choose", "split", "finish", "tops")
 BEAMS = ("beam_bounds", "beam_rows")
 V = 128256
@@ -87,11 +88,11 @@ def launches_of(module: ModuleType, names: tuple[str, ...], run: Callable[[], No
     return launches
 
 
-def sampler_launches() -> Launches:
+def sampler_launches(dtype: torch.dtype = torch.bfloat16) -> Launches:
     """Of calls with and without mask and edits, truncation, and the most likely tokens."""
     launches: Launches = []
     for changed, truncates, top in itertools.product((False, True), (False, True), (0, 5)):
-        request = request_of(torch.bfloat16, changed, truncates, top)
+        request = request_of(dtype, changed, truncates, top)
         workspace, out = new_workspace(request.num_rows, V, "cpu"), new_sampled(request.num_rows, top, "cpu")
         launches += launches_of(sampling, SAMPLER, functools.partial(device.run, request, workspace, out))
     return launches
@@ -105,6 +106,15 @@ def beam_launches() -> Launches:
         logits, workspace = torch.zeros(beams, V, dtype=torch.bfloat16), new_beam_workspace(beams, V, "cpu")
         launches += launches_of(beam_device, BEAMS, functools.partial(beam_device.run, logits, searches, workspace))
     return launches
+
+
+def all_launches() -> Iterator[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]:
+    """With the dtype of the logits: bfloat16; of what holds most in registers, the others too."""
+    yield from (("bf16", *launch) for launch in sampler_launches() + beam_launches())
+    for dtype in (torch.float32, torch.float16):
+        for kernel, args, options in sampler_launches(dtype):
+            if kernel.fn.__name__ in HOLDING:
+                yield TYPES[dtype], kernel, args, options
 
 
 def request_of(dtype: torch.dtype, changed: bool, truncates: bool, top_logprobs: int) -> Request:
@@ -219,14 +229,14 @@ def main() -> None:
     """Every variant for the architecture of the first argument."""
     arch = int(sys.argv[1])
     seen = set()
-    for kernel, args, options in sampler_launches() + beam_launches():
+    for dtype, kernel, args, options in all_launches():
         name = kernel.fn.__name__
         constants = {name: value for name, value in options.items() if name.isupper()}
-        key = (name, *constants.items())
+        key = (name, dtype, *constants.items())
         if key in seen:
             continue
         seen.add(key)
-        about = {"kernel": name, "variant": constants, "arch": arch, "warps": options["num_warps"]}
+        about = {"kernel": name, "variant": constants, "dtype": dtype, "arch": arch, "warps": options["num_warps"]}
         print(json.dumps(about | report(compile_launch(kernel, args, options, arch))), flush=True)
     print(json.dumps({"arch": arch, "slots_per_mass": slots_per_mass(arch)}))
 
