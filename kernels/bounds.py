@@ -51,6 +51,7 @@ def bound_candidates(logits, work, s, top_n):
     finite = row_sum(work.tile_finite, s, tiles)
     k = tl.load(work.top_k + s)
     k = tl.where(k < finite, k, 0)
+    tl.debug_barrier()  # all warps have read it
     tl.store(work.top_k + s, k)
     truncates = (k > 0) | (tl.load(work.top_p + s) > 0) | (tl.load(work.min_p + s) > -INFINITY)
     threshold = INFINITY

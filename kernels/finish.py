@@ -95,8 +95,9 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
     row_low = low
     row_high = high
     # First the row is split, until a list holds the boundary; then that list of n keys, under `upper` of weight.
+    # (upper must not begin as another name of `above`: Triton would not carry it from round to round.)
     n = 0
-    upper = above
+    upper = tl.full((), 0, tl.uint64)
     begin = 0
     stored = tl.minimum(count, room)
     doubts = 0.0
