@@ -12,6 +12,7 @@ from genlib.ops import rows
 from . import sampling, tiles
 from .answers import Outputs
 from .edits import Edits
+from .launcher import name_in_order
 from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
@@ -27,6 +28,9 @@ _FLAGS = {
     "presence_penalty": tiles.PRESENCE,
     "frequency_penalty": tiles.FREQUENCY,
 }
+
+
+name_in_order(sampling.sweep, sampling.choose, sampling.split, sampling.finish, sampling.tops)
 
 
 def _given(request: Request) -> int:

@@ -9,6 +9,16 @@ from typing import Any
 EXACT = {"enable_fp_fusion": False}
 
 
+def name_in_order(*kernels: Any) -> None:
+    """Has Triton work out the names of its compiled kernels, always in this order.
+
+    A name hangs on which kernels of those that share a function were named first. So in one order, or what one
+    process has compiled another would not find on disk. To be called where the kernels are imported.
+    """
+    for kernel in kernels:
+        getattr(kernel, "cache_key", None)  # Triton's interpreter has none
+
+
 class Launcher:
     """Keeps what has been compiled for one device, by the kind of the call.
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -141,3 +144,16 @@ def test_a_launch_like_an_earlier_one_is_of_what_that_compiled() -> None:
     launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
     launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
     assert (len(first), len(again)) == (5, 1)
+
+
+def test_compiled_kernels_have_the_same_names_whatever_is_imported_first() -> None:
+    """Else a process would not find on disk what another one, as `warm_up` in an image's build, has compiled."""
+    names = "(sampling.sweep, sampling.choose, sampling.finish, beam_device.beam_bounds, beam_device.beam_rows)"
+    found = set()
+    for modules in ("sampling, device, beam_device", "beam_device, sampling", "tops, device, beam_device, sampling"):
+        code = f"from genlib.kernels import {modules}\nprint([kernel.cache_key for kernel in {names}])"
+        command = [sys.executable, "-c", code]
+        found.add(
+            subprocess.run(command, env=os.environ | {"TRITON_INTERPRET": "0"}, capture_output=True, check=True).stdout
+        )
+    assert len(found) == 1
