@@ -14,7 +14,7 @@ from .sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
 
 
 class Work(NamedTuple):
-    """T tiles to a row. Interleaved tiles up to group_peak, consecutive ones from tile_mass on."""
+    """T tiles to a row. Up to raw_group_peak they are those of `peaks_of`, from tile_mass on consecutive ids."""
 
     tiles_done: torch.Tensor  # [S] int32: tiles whose peaks are there so far, if a call has lists; 0 between calls
     tile_peak: torch.Tensor  # [S, T] float32: largest processed value
