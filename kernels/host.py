@@ -25,14 +25,14 @@ def _float64(value: float | torch.Tensor, S: int) -> list[float]:
 
 
 def _integers(value: int | torch.Tensor, S: int, dtype: npt.DTypeLike) -> npt.NDArray[np.generic]:
-    array = value.numpy() if isinstance(value, torch.Tensor) else np.full(S, value)
-    return np.ascontiguousarray(array, dtype)
+    if isinstance(value, torch.Tensor):
+        return np.ascontiguousarray(value.numpy(), dtype)
+    return np.full(S, value, dtype)
 
 
 def row_params(request: Request) -> RowParams:
     """The request as the contract has it."""
     S, edits = request.num_rows, request.edits
-    none = torch.zeros(S, dtype=torch.int64)
     masks = np.zeros((0, (request.vocabulary + 31) // 32), np.uint32)
     if request.allowed is not None:
         masks = np.ascontiguousarray(request.allowed.numpy()).view(np.uint32)
@@ -50,8 +50,8 @@ def row_params(request: Request) -> RowParams:
         repetition=np.array(_float64(request.repetition_penalty, S), np.float32),
         presence=np.array(_float64(request.presence_penalty, S), np.float32),
         frequency=np.array(_float64(request.frequency_penalty, S), np.float32),
-        edit_start=(none if edits is None else edits.start).numpy(),
-        edit_count=(none.to(torch.int32) if edits is None else edits.count).numpy(),
+        edit_start=np.zeros(S, np.int64) if edits is None else edits.start.numpy(),
+        edit_count=np.zeros(S, np.int32) if edits is None else edits.count.numpy(),
         masks=masks,
         edit_token=np.zeros(0, np.int32) if edits is None else edits.token.numpy(),
         edit_bias=np.zeros(0, np.float32) if edits is None else edits.bias.numpy(),
