@@ -8,7 +8,7 @@ import triton
 import triton.language as tl
 
 from .mass import C0, INFINITY, MODEL_SCALE, PEAK_MASS, ROUND_BITS, natural_log, powers, probability
-from .tiles import WIDEST, is_plain, load_values, num_tiles, row_sum
+from .tiles import WIDEST, load_values, num_tiles, row_sum
 
 
 class Outputs(NamedTuple):
@@ -33,15 +33,16 @@ def status_of(raw_peak, peak):
 
 
 @triton.jit
-def model_total(changes, work, given, s, tiles, raw_peak, PLAIN: tl.constexpr):
+def model_total(work, s, tiles, raw_peak):
     """What the model's masses of the row sum to, float64; and that as a multiple of the first token's.
 
-    By the masses where `masses_of` has summed them, else from the sums of `peaks_of`: equal to about 1e-6.
+    At temperature 1 by the masses, else from float sums: equal to about 1e-6. Which it is, and each bit, is up to the
+    row alone.
     """
     total = tl.full((), PEAK_MASS, tl.float64)
     ratio = tl.full((), 1.0, tl.float64)
-    if is_plain(changes, given, s, PLAIN) & (tl.load(work.scale + s) == MODEL_SCALE):
-        total = row_sum(work.tile_mass, s, tiles).to(tl.float64)
+    if tl.load(work.scale + s) == MODEL_SCALE:
+        total = row_sum(work.raw_mass, s, tiles).to(tl.float64)
         ratio = total / PEAK_MASS
     else:
         at = tl.arange(0, WIDEST)
@@ -65,12 +66,12 @@ def model_view(x, raw_peak, total, log_ratio):
 
 
 @triton.jit
-def write_row(logits, changes, work, out, given, s, raw_peak, status, token, sampling, kept, PLAIN: tl.constexpr):
+def write_row(logits, work, out, s, raw_peak, status, token, sampling, kept):
     """All outputs of a row but the top_ ones. Without a result, what the contract says of one."""
     likely = tl.full((), 0.0, tl.float32)
     log = tl.full((), -INFINITY, tl.float32)
     if status == 0:
-        total, ratio = model_total(changes, work, given, s, num_tiles(logits), raw_peak, PLAIN)
+        total, ratio = model_total(work, s, num_tiles(logits), raw_peak)
         x = load_values(logits, s, token)
         likely, log = model_view(x, raw_peak, total, natural_log(ratio))
     tl.store(out.token + s, token.to(tl.int64))

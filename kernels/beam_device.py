@@ -39,8 +39,8 @@ def log_size(most_candidates: int) -> int:
 def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     """Launches the step on the current stream of the logits' device, and waits for nothing."""
     R, V = logits.shape
-    # The only row's stride is never used; 16 is one that lets loads be wide.
-    rows = tiles.Logits(logits, logits.stride(0) if R > 1 else 16, V)
+    # The only row's stride is never used; this one is that of most calls.
+    rows = tiles.Logits(logits, logits.stride(0) if R > 1 else V, V)
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
     kind = kind_of((logits, *tensors), (rows.stride, V))

@@ -42,7 +42,7 @@ def nth_largest(peaks, groups, n):
 
 @triton.jit
 def bound_candidates(logits, work, s, top_n):
-    """Notes the value that candidates of row s must reach: k of k groups' peaks do, so top-k finds its k among them.
+    """Notes the value that candidates of row s must reach: k groups' peaks do, so top-k finds its k among them.
 
     Also empties the row's lists, and takes back a top-k that keeps all.
     """

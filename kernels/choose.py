@@ -140,6 +140,7 @@ def greedy_token(work, s, tiles, peak):
 def choose(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.constexpr, TRUNCATES: tl.constexpr):
     """Grid S. Answers a row, or leaves it to `split` and `finish` with a guess of where its boundary lies."""
     s = tl.program_id(0).to(tl.int64)
+    tl.store(work.tiles_done + s, 0)  # for the next call
     tiles = num_tiles(logits)
     peak = row_max(work.tile_peak, s, tiles, WIDEST)
     raw_peak = row_max(work.raw_peak, s, tiles, WIDEST)
@@ -178,4 +179,4 @@ def choose(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.
         tl.store(work.slow + s, 1 - certain.to(tl.int32))
     if certain:
         sampling = tl.where(status == 0, probability(y, total.to(tl.float64)), 0.0)
-        write_row(logits, changes, work, out, given, s, raw_peak, status, token, sampling, kept, PLAIN)
+        write_row(logits, work, out, s, raw_peak, status, token, sampling, kept)

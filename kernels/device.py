@@ -71,7 +71,7 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
         penalties = (request.repetition_penalty, request.presence_penalty, request.frequency_penalty)
     return tiles.Changes(
         mask=work.top_k if request.allowed is None else request.allowed,
-        mask_stride=0 if request.allowed is None else request.allowed.stride(0),
+        mask_stride=(request.vocabulary + 31) // 32 if request.allowed is None else request.allowed.stride(0),
         start=edits.start,
         count=edits.count,
         token=edits.token,
@@ -97,15 +97,21 @@ def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
 
 def launch_of(request: Request, work: Work, out: Outputs) -> sampling.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
-    # The only row's stride is never used; 16 is one that lets loads be wide.
-    stride = request.logits.stride(0) if request.num_rows > 1 else 16
+    # The only row's stride is never used; this one is that of most calls.
+    stride = request.logits.stride(0) if request.num_rows > 1 else request.vocabulary
     logits = tiles.Logits(request.logits, stride, request.vocabulary)
     settings, changes = _settings(request, work), _changes(request, work)
     seeds, positions = request.seeds.contiguous(), request.positions.contiguous()
     stream = 0 if isinstance(request.streams, torch.Tensor) else request.streams
     plain = request.allowed is None and request.edits is None
     tensors = (request.logits, *settings, *changes, seeds, positions, *out)
-    numbers = (stride, request.vocabulary, changes.mask_stride, stream, plain)  # plain: the work's types hang on it
+    numbers = (
+        stride,
+        request.vocabulary,
+        changes.mask_stride,
+        stream,
+        plain,
+    )  # plain: the types of the lists hang on it
     return sampling.Launch(
         logits=logits,
         settings=settings,

@@ -92,10 +92,10 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
     if (tl.load(work.num_inside + s) > room) & (by_count == 0):
         split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
     above, inside, count = split_weights(work, s, tiles, by_count, peak, scale, room)
-    row_low = low
-    row_high = high
+    row_low = low + 0
+    row_high = high + 0
     # First the row is split, until a list holds the boundary; then that list of n keys, under `upper` of weight.
-    # (upper must not begin as another name of `above`: Triton would not carry it from round to round.)
+    # (None of these begins as another name of one that changes: Triton might not carry it from round to round.)
     n = 0
     upper = tl.full((), 0, tl.uint64)
     begin = 0
@@ -199,4 +199,4 @@ def finish(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.
         token, y, total = walk(masses, word, logits, changes, given, s, peak, scale, boundary, PLAIN)
         raw_peak = row_max(work.raw_peak, s, tiles, WIDEST)
         sampling = probability(y, total.to(tl.float64))
-        write_row(logits, changes, work, out, given, s, raw_peak, 0, token, sampling, kept, PLAIN)
+        write_row(logits, work, out, s, raw_peak, 0, token, sampling, kept)

@@ -7,7 +7,7 @@ import triton.language as tl
 
 from . import sizes
 from .mass import INFINITY, MODEL_SCALE, mass
-from .tiles import TILE, is_plain, load_logits, num_tiles, processed
+from .tiles import TILE, load_logits, num_tiles, processed
 
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)
@@ -30,18 +30,23 @@ def append(z, vectors, threshold, counter, firsts, values):
 
 
 @triton.jit
-def masses_of(logits, changes, work, given, s, tile, peak, scale, PLAIN: tl.constexpr, LISTS: tl.constexpr):
-    """The sum of the masses of a tile of row s, against the row's peak; the candidates if LISTS."""
+def masses_of(logits, changes, work, given, s, tile, peak, raw_peak, scale, PLAIN: tl.constexpr, LISTS: tl.constexpr):
+    """The sum of the masses of a tile of row s, against the row's peak; the candidates if LISTS.
+
+    At temperature 1 also that of the logits as they came, against raw_peak, for the model's probability.
+    """
     sums = scale != 0
+    exact = scale == MODEL_SCALE
     threshold = INFINITY
     raw_threshold = INFINITY
     if LISTS:
         threshold = tl.load(work.threshold + s)
         raw_threshold = tl.load(work.raw_threshold + s)
         # Top-k takes its masses from the candidates.
-        exact = is_plain(changes, given, s, PLAIN) & (scale == MODEL_SCALE)
-        sums = sums & (exact | (tl.load(work.top_k + s) == 0))
-    if sums | (threshold < INFINITY) | (raw_threshold < INFINITY):
+        sums = sums & (tl.load(work.top_k + s) == 0)
+    if PLAIN:
+        sums = sums | exact
+    if sums | exact | (threshold < INFINITY) | (raw_threshold < INFINITY):
         first = tile * TILE
         vectors = first + tl.arange(0, TILE // VECTOR) * VECTOR
         ids = vectors[:, None] + tl.arange(0, VECTOR)[None, :]
@@ -50,6 +55,9 @@ def masses_of(logits, changes, work, given, s, tile, peak, scale, PLAIN: tl.cons
         if sums:
             at = s * num_tiles(logits) + tile
             tl.store(work.tile_mass + at, tl.sum(tl.sum(mass((z - peak) * scale), 1)))
+        if (not PLAIN) and exact:
+            masses = mass((raw.to(tl.float32) - raw_peak) * scale)
+            tl.store(work.raw_mass + s * num_tiles(logits) + tile, tl.sum(tl.sum(masses, 1)))
         if LISTS:
             room = s * LISTED
             values = z

@@ -69,7 +69,8 @@ def convert(settings, work, given, s, top_k, top_p_bits, stream):
         log = natural_log(tl.where(denormal, p * TWO_64, p)) / LN_2 - tl.where(denormal, 64.0, 0.0)
         floor = tl.where(p > 0, log, -INFINITY).to(tl.float32)
     tl.store(work.min_p + s, floor)
-    tl.store(work.top_k + s, number_or_row(given, TOP_K, settings.top_k, s, top_k).to(tl.int32))
+    k = number_or_row(given, TOP_K, settings.top_k, s, top_k)
+    tl.store(work.top_k + s, tl.minimum(tl.maximum(k, 0), LARGEST_ID).to(tl.int32))  # a tensor may hold anything
     tl.store(work.stream + s, number_or_row(given, STREAM, settings.stream, s, stream).to(tl.int64))
 
 
@@ -98,19 +99,32 @@ def tile_peak_of(x, group_peak, at, LISTS: tl.constexpr):
 
 
 @triton.jit
+def fixed_sum(x):
+    """The sum of the floats x [64, 16]: always the same pairs are added, whatever threads have them."""
+    for i in tl.static_range(2):
+        x = tl.sum(tl.reshape(x, [2, 2 >> i, 16, 16]), 0)
+    x = tl.reshape(x, [16, 16])
+    for i in tl.static_range(4):
+        x = tl.sum(tl.reshape(x, [16, 8 >> i, 2]), 2)
+    x = tl.reshape(x, [16])
+    for i in tl.static_range(4):
+        x = tl.sum(tl.reshape(x, [8 >> i, 2]), 1)
+    return tl.sum(x)
+
+
+@triton.jit
 def peaks_of(logits, settings, changes, work, given, s, tile, PLAIN: tl.constexpr, LISTS: tl.constexpr):
     """What is largest in a tile of row s, and where.
 
-    With LISTS a tile is 64 segments of 16 ids, 32 bytes of bfloat16: every T-th segment, so that tokens which lie
-    together in the vocabulary, and are often likely together, come into different tiles; consecutive ones if the row
-    has edits. A group is the ids of a tile that are equal modulo 16.
+    A full tile is 64 segments of 16 ids, 32 bytes of bfloat16, each as many segments from the next as there are such
+    tiles: so tokens which lie together in the vocabulary, and are often likely together, come into different tiles.
+    The last tile if it is not full, and all if the row has edits, are consecutive ids. A group is the ids of a tile
+    that are equal modulo 16.
     """
-    tiles = num_tiles(logits)
-    apart = False
-    if LISTS:
-        apart = num_edits(changes, given, s, PLAIN) == 0
+    full = logits.size // (SEGMENTS * SEGMENT)
+    apart = (tile < full) & (num_edits(changes, given, s, PLAIN) == 0)
     first = tl.where(apart, tile, tile * SEGMENTS)
-    segments = first + tl.arange(0, SEGMENTS) * tl.where(apart, tiles, 1)
+    segments = first + tl.arange(0, SEGMENTS) * tl.where(apart, full, 1)
     ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
     x = load_values(logits, s, ids)
     finite = tl.full((), SEGMENTS * SEGMENT, tl.int32)
@@ -124,7 +138,7 @@ def peaks_of(logits, settings, changes, work, given, s, tile, PLAIN: tl.constexp
         x = without_nan(x)
         z = processed(x, ids, first * SEGMENT, logits, changes, given, s, PLAIN)
         finite = count_finite(z)
-    at = s * tiles + tile
+    at = s * num_tiles(logits) + tile
     peak = tile_peak_of(z, work.group_peak, at, LISTS)
     tl.store(work.tile_peak + at, peak)
     tl.store(work.tile_finite + at, finite)
@@ -139,11 +153,10 @@ def peaks_of(logits, settings, changes, work, given, s, tile, PLAIN: tl.constexp
     raw = z
     raw_peak = peak
     if not PLAIN:
-        exact = False
         raw = x
         raw_peak = tile_peak_of(x, work.raw_group_peak, at, LISTS)
         tl.store(work.raw_peak + at, raw_peak)
     if not exact:
-        # The only approximate number: it serves the model's probability where its exact masses are not summed.
+        # The only approximate number: it serves the model's probability at other temperatures than 1.
         base = tl.where(raw_peak > -INFINITY, raw_peak, 0.0)
-        tl.store(work.raw_sum + at, tl.sum(tl.sum(tl.exp2((raw - base) * MODEL_SCALE), 1)))
+        tl.store(work.raw_sum + at, fixed_sum(tl.exp2((raw - base) * MODEL_SCALE)))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
-from typing import Any
 
 from .answers import Outputs
 from .choose import choose
@@ -43,7 +42,7 @@ class Launch:
 
 
 # Left alone, the compiler spills some registers so as to have room for more programs.
-SWEEP_REGISTERS, FINISH_REGISTERS = 144, 240
+SWEEP_REGISTERS, CHOOSE_REGISTERS, FINISH_REGISTERS = 160, 168, 240
 
 
 def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
@@ -52,17 +51,18 @@ def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
     dtype = call.logits.data.dtype
     work = work._replace(top=work.top.view(dtype))
     if call.plain:
-        work = work._replace(raw_peak=work.tile_peak, raw_group_peak=work.group_peak, listed=work.listed.view(dtype))
+        work = work._replace(raw_peak=work.tile_peak, raw_group_peak=work.group_peak, raw_mass=work.tile_mass)
+        work = work._replace(listed=work.listed.view(dtype))
     sweep_rows(call, work, launcher)
     launch = functools.partial(launcher.launch, call.kind)
     logits, changes, given, plain, room = call.logits, call.changes, call.given, {"PLAIN": call.plain}, room_inside(V)
     draw = (logits, call.seeds, call.positions, changes, work, out, given, room)
-    launch(choose, (rows,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4)
+    launch(choose, (rows,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4, maxnreg=CHOOSE_REGISTERS)
     if call.truncates:
         launch(split, (rows * num_tiles(V),), (logits, changes, work, given, room), plain, num_warps=2)
         launch(finish, (rows,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
     if call.top_n:
-        launch(tops, (rows,), (logits, changes, work, out, given, call.top_n), plain, num_warps=4)
+        launch(tops, (rows,), (logits, work, out, call.top_n), {}, num_warps=4)
 
 
 def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
@@ -75,11 +75,9 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     numbers = (call.given, call.top_k, call.top_p_bits, call.stream, call.top_n)
     constants = {"PLAIN": call.plain, "LISTS": lists}
     # One warp has a tile in its registers; with mask or edits it would hold too much.
-    options: dict[str, Any] = {"num_warps": 1 if call.plain else 2}
-    if lists and not call.plain:
-        options["maxnreg"] = SWEEP_REGISTERS
-    each = tiles_each(rows * num_tiles(V))
+    options = {"num_warps": 1} if call.plain else {"num_warps": 2, "maxnreg": SWEEP_REGISTERS}
     size, behind = group_size(rows, V * logits.data.element_size()), 0
+    each = tiles_each(min(rows, 2 * size) * num_tiles(V))
     for first in range(0, rows + size, size):
         ahead = max(0, min(size, rows - first))
         grid = (-(-num_tiles(V) // each), ahead + behind)

@@ -10,7 +10,7 @@ BEAM_BLOCK = 4096  # tokens of a program of the beam step
 CANDIDATES = 512  # most candidates of a beam search
 MAX_VOCABULARY = 1 << 20
 WIDEST = MAX_VOCABULARY // TILE  # most tiles of a row
-GROUP_BYTES = 24 << 20  # logits of a group of rows: two of them fit into a cache of 50 MB
+GROUP_BYTES = 18 << 20  # logits of a group of rows: two of them fit into a cache of 50 MB with room to spare
 MOST_GRID_ROWS = 65535  # second dimension of a grid
 
 
@@ -39,5 +39,5 @@ def group_size(rows: int, row_bytes: int) -> int:
 
 
 def tiles_each(tiles: int) -> int:
-    """Tiles that a program takes one after another: more than one where there are enough to keep a GPU busy."""
+    """Tiles that a program takes one after another, of so many in a launch: several if they keep a GPU busy even so."""
     return min(4, max(1, tiles // 4096))

@@ -52,11 +52,13 @@ def sweep(
             tl.debug_barrier()
             done = tl.atomic_add(work.tiles_done + s, end - tile, sem="acq_rel") + end - tile
             if done == num_tiles(logits):
-                tl.store(work.tiles_done + s, 0)
                 bound_candidates(logits, work, s, top_n)
     else:
         s = (first - behind + place).to(tl.int64)
         peak = row_max(work.tile_peak, s, num_tiles(logits), FEW_TILES)
+        raw_peak = peak
+        if not PLAIN:
+            raw_peak = row_max(work.raw_peak, s, num_tiles(logits), FEW_TILES)
         scale = tl.load(work.scale + s)
         for i in range(tile, end):
-            masses_of(logits, changes, work, given, s, i, peak, scale, PLAIN, LISTS)
+            masses_of(logits, changes, work, given, s, i, peak, raw_peak, scale, PLAIN, LISTS)

@@ -1,7 +1,7 @@
 """Tiles of a row on a GPU: where they lie, their values with mask and edits, and sums over a row's tiles.
 
-A tile is 1024 consecutive ids. Only `peaks` has others, and no kernel but it depends on them. What a row gives is
-cut by tiles for the sake of speed alone: no sum of integers and no maximum depends on a tile.
+A tile is 1024 consecutive ids, but where peaks are looked for. How a row is cut by tiles is a function of V, and of
+whether the row has edits. No sum of integers and no maximum depends on it.
 """
 
 from __future__ import annotations
@@ -106,12 +106,6 @@ def num_edits(changes, given, s, PLAIN: tl.constexpr):
     if PLAIN:
         return 0
     return tl.load(changes.count + s, mask=(given & EDITS) != 0, other=0)
-
-
-@triton.jit
-def is_plain(changes, given, s, PLAIN: tl.constexpr):
-    """Whether row s has neither a mask nor edits."""
-    return ((given & MASK) == 0) & (num_edits(changes, given, s, PLAIN) == 0)
 
 
 @triton.jit

@@ -29,8 +29,8 @@ def next_key(logits, s, bound):
     return best
 
 
-@triton.jit(do_not_specialize=["given", "top_n"])
-def tops(logits, changes, work, out, given, top_n, PLAIN: tl.constexpr):
+@triton.jit(do_not_specialize=["top_n"])
+def tops(logits, work, out, top_n):
     """Grid S. The top_n first of the tokens that `masses_of` listed; one by one over the row if too many were."""
     s = tl.program_id(0).to(tl.int64)
     tiles = num_tiles(logits)
@@ -57,7 +57,7 @@ def tops(logits, changes, work, out, given, top_n, PLAIN: tl.constexpr):
             bound = next_key(logits, s, bound)
             keys = tl.where(rank == i, bound, keys)
     x = tl.where(keys == 0, -INFINITY, value_of(keys))
-    total, ratio = model_total(changes, work, given, s, tiles, raw_peak, PLAIN)
+    total, ratio = model_total(work, s, tiles, raw_peak)
     likely, log = model_view(x, raw_peak, total, natural_log(ratio))
     none = bad | (keys == 0)
     at = s * top_n + rank

@@ -21,7 +21,7 @@ class Work(NamedTuple):
     tile_first: torch.Tensor  # [S, T] int32: first token that has it
     tile_finite: torch.Tensor  # [S, T] int32: tokens with a finite processed value
     raw_peak: torch.Tensor  # [S, T] float32: of the values as they came
-    raw_sum: torch.Tensor  # [S, T] float32: of exp(x − raw_peak), about
+    raw_sum: torch.Tensor  # [S, T] float32: of exp(x − raw_peak), about; not at temperature 1
     group_peak: torch.Tensor  # [S, T · 16] float32: largest processed value of groups of 64
     raw_group_peak: torch.Tensor  # the same, of the values as they came
     scale: torch.Tensor  # [S] float32, and the next three: parameters as RowParams has them
@@ -39,6 +39,7 @@ class Work(NamedTuple):
     top: torch.Tensor  # [S, LISTED, VECTOR] in the logits' dtype
     candidates: torch.Tensor  # [S, LISTED] uint64 keys
     tile_mass: torch.Tensor  # [S, T] uint64: of processed values
+    raw_mass: torch.Tensor  # [S, T] uint64: of the values as they came, at temperature 1
     slow: torch.Tensor  # [S] int32: 1 if the candidates do not hold the boundary
     low: torch.Tensor  # [S] uint64: between these keys it should be
     high: torch.Tensor  # [S] uint64
@@ -80,7 +81,10 @@ def new_host(device: torch.device) -> CpuOps | None:
 
 
 def new_workspace(rows: int, vocabulary: int, device: torch.device | str, truncates: bool = True) -> Workspace:
-    """Buffers for up to S rows. `truncates`: top-k, top-p or min-p may be on; else they are about S · V / 30 bytes."""
+    """Buffers for up to S rows: of each 41 KB and V / 6 bytes, with `truncates` 25 KB or 1.2 · V bytes more.
+
+    truncates: top-k, top-p or min-p may be on. On a GPU the stream that makes them uses them, or waits for it.
+    """
     place = torch.device(device)
     S, T = rows, num_tiles(vocabulary)
     slow = S if truncates else 0
@@ -114,6 +118,7 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         top=empty(f32, S, LISTED, VECTOR),
         candidates=empty(u64, S, LISTED),
         tile_mass=empty(u64, S, T),
+        raw_mass=empty(u64, S, T),
         slow=empty(i32, S),
         low=empty(u64, S),
         high=empty(u64, S),

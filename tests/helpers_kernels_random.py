@@ -11,12 +11,13 @@ from typing import Any
 
 import numpy as np
 import torch
-from genlib.kernels import Edits, Sampled, sample
+from genlib.kernels import Edits, Sampled, edits_of, sample
 from helpers_kernels import MIN_PS, TEMPERATURES, TOP_PS, assert_equal, top_ks
 from helpers_random import random_edits
 from helpers_sampling import PENALTIES
 
 Arguments = dict[str, Any]
+NO_TOPS = {"top_tokens": None, "top_probabilities": None, "top_logprobs": None}
 SMALLEST_TEMPERATURE = 1.0000001e-6  # 1e-6 as a float32 is below 1e-6, and refused
 
 
@@ -94,11 +95,17 @@ def assert_as_on_the_cpu(got: Sampled, logits: torch.Tensor, arguments: Mapping[
 
 
 def exact_rows(arguments: Mapping[str, Any], S: int) -> Any:
-    """The rows whose model view is bit for bit: temperature 1, in a call without masks and edits."""
-    plain = arguments.get("allowed") is None and arguments.get("edits") is None
+    """The rows whose model view is bit for bit: temperature 1."""
     temperature = arguments.get("temperature", 1.0)
-    ones = temperature.cpu().numpy() == 1 if isinstance(temperature, torch.Tensor) else np.full(S, temperature == 1)
-    return ones & plain
+    return temperature.cpu().numpy() == 1 if isinstance(temperature, torch.Tensor) else np.full(S, temperature == 1)
+
+
+def call_kinds(V: int, S: int) -> list[Arguments]:
+    """Changes to a call without mask, edits, truncation and most likely tokens that say the same in another way."""
+    allow = {"allowed": torch.full((S, (V + 31) // 32), -1, dtype=torch.int32)}
+    off = {"top_p": torch.ones(S), "top_k": torch.zeros(S, dtype=torch.int32)}
+    none = {"edits": edits_of([None] * S)}
+    return [off, allow, none, {"top_logprobs": 3}, allow | off, none | allow | {"top_logprobs": 5}]
 
 
 def sampled_rows(drawn: Sampled, rows: Any) -> Sampled:

@@ -39,7 +39,7 @@ def test_the_cpu_draws_what_the_reference_draws(dtype: torch.dtype) -> None:
     logits = LOGITS.to(dtype)
     bits = logits.view(torch.int16).numpy().view(np.uint16) if dtype is torch.bfloat16 else logits.numpy()
     got = sample(logits, **arguments_of(cases, V))
-    assert_drawn(got, run("reference", bits, params_of(cases, V)), cases, plain=True)
+    assert_drawn(got, run("reference", bits, params_of(cases, V)), cases)
     assert got.token.dtype == torch.int64
 
 

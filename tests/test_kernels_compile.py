@@ -13,9 +13,9 @@ import pytest
 
 ARCHITECTURES = (80, 90, 100)
 SCRIPT = Path(__file__).parent / "helpers_kernels_compile.py"
-# With and without mask or edits: 4 of sweep, 4 of choose, 2 each of split, finish and tops.
+# With and without mask or edits: 4 of sweep, 4 of choose, 2 each of split and finish; and tops.
 # Of the beam step's: one, and one for each size of sort. Of sweep and split, those for two more dtypes.
-VARIANTS = 14 + 5 + 2 * 6
+VARIANTS = 13 + 5 + 2 * 6
 Reports = list[dict[str, Any]]
 
 

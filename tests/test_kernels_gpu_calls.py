@@ -202,9 +202,9 @@ def test_values_on_the_device_are_not_read() -> None:
     logits, arguments = random_call(7, 16)
     there = moved(arguments, "cuda")
     expected = sample(logits.to("cuda"), **there)
-    there["top_p"][3], there["temperature"][5] = -1.0, float("nan")
+    there["top_p"][3], there["temperature"][5], there["top_k"][7] = -1.0, float("nan"), -1
     got = sample(logits.to("cuda"), **there)
-    others = [s for s in range(16) if s not in (3, 5)]
+    others = [s for s in range(16) if s not in (3, 5, 7)]
     assert_identical(sampled_rows(got, others), sampled_rows(expected, others))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import inspect
 import os
 import subprocess
@@ -27,9 +28,11 @@ from genlib.kernels.request import LOGITS, Request
 from triton._C.libtriton import native_specialize_impl
 from triton.backends.nvidia.compiler import CUDABackend
 
-# Parameters whose values the kernels are declared not to be compiled for.
-FREE = {"given", "top_k", "top_p_bits", "stream", "first", "ahead", "behind", "each", "top_n"}
-FREE |= {"num_slots", "num_eos", "norms_stride", "past_stride"}
+DEFAULTS = {"temperature": 1.0, "top_p": 1.0, "min_p": 0.0, "streams": 0} | {
+    "repetition_penalty": 1.0,
+    "presence_penalty": 0.0,
+    "frequency_penalty": 0.0,
+}
 Launches = list[tuple[Any, Any, tuple[Any, ...], Any]]
 
 
@@ -81,8 +84,9 @@ def random_request(rng: np.random.Generator) -> Request:
 
 def specializations(kernel: Any, args: tuple[Any, ...]) -> Iterator[Any]:
     """What Triton compiles a kernel for, argument by argument."""
+    free = kernel.kwargs.get("do_not_specialize") or []
     for name, arg in zip(inspect.signature(kernel.fn).parameters, args, strict=False):
-        yield native_specialize_impl(CUDABackend, arg, False, name not in FREE, name not in FREE)
+        yield native_specialize_impl(CUDABackend, arg, False, name not in free, name not in free)
 
 
 def assert_alike(launches: Launches) -> None:
@@ -101,7 +105,8 @@ def test_what_the_sampler_takes_for_alike_is_alike(launches: Launches) -> None:
     for _ in range(600):
         request = random_request(rng)
         S, V = request.num_rows, request.vocabulary
-        device.run(request, new_workspace(S, V, "cpu"), new_sampled(S, request.top_logprobs, "cpu"))
+        out = dataclasses.replace(new_sampled(S, request.top_logprobs, "cpu"), token=somewhere(rng, (S,), torch.int64))
+        device.run(request, new_workspace(S, V, "cpu", request.truncates or bool(rng.integers(2))), out)
     assert any(kind is None for kind, *_ in launches), "what is not aligned is left to Triton"
     assert_alike(launches)
 
@@ -115,6 +120,21 @@ def test_what_the_beam_step_takes_for_alike_is_alike(launches: Launches) -> None
         logits = somewhere(rng, (beams, V), LOGITS[rng.integers(3)])
         beam_device.run(logits, searches, new_beam_workspace(beams, V, "cpu"))
     assert_alike(launches)
+
+
+@pytest.mark.parametrize("V", [31, 2064, 50257, 128256])
+def test_what_is_compiled_does_not_depend_on_rows_or_on_which_change_is_there(V: int, launches: Launches) -> None:
+    """So that `warm_up`, whose calls have both mask and edits, and two rows, compiles for all."""
+    names = inspect.signature(Request).parameters
+    for S in (1, 2):
+        logits, words = torch.zeros(S, V), torch.zeros(S, dtype=torch.int64)
+        mask, edits = torch.zeros(S, (V + 31) // 32, dtype=torch.int32), edits_of([{0: 1.0}] * S)
+        for changes in ({"allowed": mask}, {"edits": edits}, {"allowed": mask, "edits": edits}):
+            given = {"logits": logits, "seeds": words, "positions": words, "top_k": 5, "top_logprobs": 1, **changes}
+            request = Request(**{name: given.get(name, DEFAULTS.get(name)) for name in names})
+            device.run(request, new_workspace(S, V, "cpu"), new_sampled(S, 1, "cpu"))
+    compiled = {(kernel.fn, repr(list(specializations(kernel, args)))) for _, kernel, args, _ in launches}
+    assert len(compiled) == len({fn for fn, _ in compiled})
 
 
 class Kernel:

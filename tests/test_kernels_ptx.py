@@ -16,7 +16,7 @@ import pytest
 
 TESTS = Path(__file__).parent
 FAULTS = ("races", "races-of-programs", "missing-barriers", "out-of-bounds", "misaligned", "fusion")
-USUAL = ("breaking", "random", "untruncated", "slow", "slow-changed", "guesses", "groups", "full")
+USUAL = ("breaking", "random", "untruncated", "slow", "slow-changed", "guesses", "groups", "kinds", "full")
 SEARCHES = ("searches", "searches-whole", "searches-wide", "searches-breaking")
 ELSEWHERE = ("breaking", "slow-changed", "searches-breaking")  # on architectures with other instructions
 # Two processes, which take about as long.

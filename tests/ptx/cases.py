@@ -9,6 +9,7 @@ keeps on disk.
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sys
 import time
@@ -22,7 +23,14 @@ from genlib.kernels import beam_device, edits_of, sampling
 from helpers_kernels import as_tensor, run_kernels
 from helpers_kernels_beam import narrowed
 from helpers_kernels_compile import BEAMS, SAMPLER
-from helpers_kernels_random import Arguments, assert_as_on_the_cpu, random_arguments
+from helpers_kernels_random import (
+    NO_TOPS,
+    Arguments,
+    assert_as_on_the_cpu,
+    assert_identical,
+    call_kinds,
+    random_arguments,
+)
 from helpers_random import random_logits
 from helpers_sampling import NEXT_TO_ONE, adversarial_rows
 
@@ -167,6 +175,18 @@ def rows_in_groups() -> None:
     sampling.group_size, sampling.tiles_each = before
 
 
+def calls_of_every_kind() -> None:
+    """A row's bits do not depend on how many warps its kernels have, nor on what else a call asks for."""
+    rng, V, S = np.random.default_rng(12), 2576, 4
+    logits = as_tensor(narrowed(random_logits(rng, V, S), np.uint16))
+    for temperature in (0.7, 1.0):
+        arguments = OFF | draws(rng, S, temperature=temperature)
+        expected, _ = run_kernels(logits, arguments)
+        for changes in call_kinds(V, S):
+            got, _ = run_kernels(logits, arguments | changes)
+            assert_identical(dataclasses.replace(got, **NO_TOPS), expected)
+
+
 def full_size() -> None:
     rng, V = np.random.default_rng(6), 128256
     rows = adversarial_rows(V, rng)
@@ -187,6 +207,7 @@ CASES: dict[str, Callable[[], None]] = {
     "slow-changed": slow_rows_changed,
     "guesses": wrong_guesses,
     "groups": rows_in_groups,
+    "kinds": calls_of_every_kind,
     "full": full_size,
     **SEARCH_CASES,
 }

@@ -82,7 +82,8 @@ class Compiled:
 
     def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., None]:
         def launch(*args: Any) -> None:
-            args, constants = args[: -len(self.constants)], args[-len(self.constants) :]
+            count = len(args) - len(self.constants)
+            args, constants = args[:count], args[count:]
             assert constants == tuple(self.constants.values())
             code = self.kernel.gpu.launch(self.kernel.kernel, grid, args, self.options)
             assert code is self.code, "a launch of what was compiled for other arguments"
