@@ -6,6 +6,7 @@ The exceptions are `ex2.approx` and `div.full`, which numpy rounds better than a
 from __future__ import annotations
 
 import functools
+import operator
 import re
 from collections.abc import Callable
 from typing import Any
@@ -70,27 +71,24 @@ def fma(a: Array, b: Array, c: Array) -> Array:
     return np.where(is_even, np.nextafter(total, toward), total).astype(np.float32)
 
 
-def largest(a: Array, *others: Array) -> Array:
-    """The other operand if one is NaN; +0 is larger than −0."""
-    for b in others:
-        if a.dtype.kind != "f":
-            a = np.maximum(a, b)
-            continue
-        bits = f"u{a.dtype.itemsize}"
-        both = (a.view(bits) & b.view(bits)).view(a.dtype)
-        a = canonical(np.where((a == 0) & (b == 0), both, np.fmax(a, b)))
-    return a
+def extreme(of_integers: Function, of_floats: Function, of_zeros: Function) -> Function:
+    """Of two or more. The other operand if one is NaN; of zeros, what `of_zeros` makes of their bits."""
+
+    def pick(a: Array, *others: Array) -> Array:
+        for b in others:
+            if a.dtype.kind != "f":
+                a = of_integers(a, b)
+                continue
+            bits = f"u{a.dtype.itemsize}"
+            zero = of_zeros(a.view(bits), b.view(bits)).view(a.dtype)
+            a = canonical(np.where((a == 0) & (b == 0), zero, of_floats(a, b)))
+        return a
+
+    return pick
 
 
-def smallest(a: Array, *others: Array) -> Array:
-    for b in others:
-        if a.dtype.kind != "f":
-            a = np.minimum(a, b)
-            continue
-        bits = f"u{a.dtype.itemsize}"
-        either = (a.view(bits) | b.view(bits)).view(a.dtype)
-        a = canonical(np.where((a == 0) & (b == 0), either, np.fmin(a, b)))
-    return a
+largest = extreme(np.maximum, np.fmax, operator.and_)  # +0 is larger than −0
+smallest = extreme(np.minimum, np.fmin, operator.or_)
 
 
 def high_half(a: Array, b: Array) -> Array:
