@@ -11,8 +11,8 @@ from . import tiles
 from .beam_bounds import beam_bounds
 from .beam_rows import beam_rows
 from .beam_workspace import BeamWorkspace
-from .device import kind_of
-from .launcher import name_in_order
+from .device import KERNELS
+from .launcher import kind_of, name_in_order
 from .searches import Searches
 from .sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
 
@@ -27,7 +27,7 @@ CONFIGURATIONS = {
     10: {"num_warps": 8, "maxnreg": 168},
 }
 
-name_in_order(beam_bounds, beam_rows)
+name_in_order(*KERNELS, beam_bounds, beam_rows)
 
 
 def log_size(most_candidates: int) -> int:

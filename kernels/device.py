@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable
-
 import numpy as np
 import torch
 
@@ -12,7 +10,7 @@ from genlib.ops import rows
 from . import sampling, tiles
 from .answers import Outputs
 from .edits import Edits
-from .launcher import name_in_order
+from .launcher import kind_of, name_in_order
 from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
@@ -28,9 +26,9 @@ _FLAGS = {
     "presence_penalty": tiles.PRESENCE,
     "frequency_penalty": tiles.FREQUENCY,
 }
+KERNELS = (sampling.sweep, sampling.choose, sampling.split, sampling.finish, sampling.tops)
 
-
-name_in_order(sampling.sweep, sampling.choose, sampling.split, sampling.finish, sampling.tops)
+name_in_order(*KERNELS)
 
 
 def _given(request: Request) -> int:
@@ -84,15 +82,6 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
         presence_number=_number(penalties[1], 0.0),
         frequency_number=_number(penalties[2], 0.0),
     )
-
-
-def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
-    """What of arguments decides how Triton compiles them; None if a tensor is not aligned. Others are passed over."""
-    there = [tensor for tensor in tensors if isinstance(tensor, torch.Tensor)]
-    if any(tensor.data_ptr() % 16 for tensor in there):
-        return None
-    kinds = [(number % 16 == 0, number == 1, -(2**31) <= number < 2**31) for number in numbers]
-    return (*(tensor.dtype for tensor in there), *kinds)
 
 
 def launch_of(request: Request, work: Work, out: Outputs) -> sampling.Launch:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Iterable, Mapping
 from typing import Any
+
+import torch
 
 # Rounding is part of the contracts: nothing may be fused.
 EXACT = {"enable_fp_fusion": False}
@@ -17,6 +19,15 @@ def name_in_order(*kernels: Any) -> None:
     """
     for kernel in kernels:
         getattr(kernel, "cache_key", None)  # Triton's interpreter has none
+
+
+def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
+    """What of arguments decides how Triton compiles them; None if a tensor is not aligned. Others are passed over."""
+    there = [tensor for tensor in tensors if isinstance(tensor, torch.Tensor)]
+    if any(tensor.data_ptr() % 16 for tensor in there):
+        return None
+    kinds = [(number % 16 == 0, number == 1, -(2**31) <= number < 2**31) for number in numbers]
+    return (*(tensor.dtype for tensor in there), *kinds)
 
 
 class Launcher:
@@ -40,7 +51,7 @@ class Launcher:
     ) -> None:
         """Launches a kernel on the current stream of the current device, which must be the launcher's.
 
-        kind: equal for calls whose arguments Triton compiles alike; None if that is not known. constants: the kernel's
+        kind: of its call, by `kind_of`; None leaves the choice to Triton. constants: the kernel's
         last parameters, in their order.
         """
         key = (id(kernel), kind, *constants.values())

@@ -49,10 +49,11 @@ def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
     """Launches the kernels of a call on the current stream, and waits for none. S is at least 1."""
     rows, V = call.logits.data.shape
     dtype = call.logits.data.dtype
-    work = work._replace(top=work.top.view(dtype))
-    if call.plain:
-        work = work._replace(raw_peak=work.tile_peak, raw_group_peak=work.group_peak, raw_mass=work.tile_mass)
-        work = work._replace(listed=work.listed.view(dtype))
+    views = {"top": work.top.view(dtype)}
+    if call.plain:  # what is processed is what came
+        views |= {"raw_peak": work.tile_peak, "raw_group_peak": work.group_peak, "raw_mass": work.tile_mass}
+        views["listed"] = work.listed.view(dtype)
+    work = work._replace(**views)
     sweep_rows(call, work, launcher)
     launch = functools.partial(launcher.launch, call.kind)
     logits, changes, given, plain, room = call.logits, call.changes, call.given, {"PLAIN": call.plain}, room_inside(V)

@@ -77,6 +77,17 @@ def split_again(logits, changes, work, given, s, low, high, peak, scale, room, P
 
 
 @triton.jit
+def weight_listed(listed, n, boundary, peak, scale):
+    """The mass of those of n listed keys that are below the boundary."""
+    total = tl.full((), 0, tl.uint64)
+    for i in range(0, n, CHUNK):
+        at = i + tl.arange(0, CHUNK)
+        keys = tl.load(listed + at, mask=at < n, other=0)
+        total += tl.sum(tl.where(keys < boundary, weight_of(keys, False, peak, scale), 0))
+    return total
+
+
+@triton.jit
 def split_weights(work, s, tiles, by_count, peak, scale, room):
     """Of the last split: the weights from `high` on and from `low` to `high`, and the number of the latter.
 
@@ -94,14 +105,3 @@ def split_weights(work, s, tiles, by_count, peak, scale, room):
         else:
             inside = weight_listed(work.inside + s * (room + 2 * SORTABLE), n, ALL, peak, scale)
     return from_low - inside, inside, n
-
-
-@triton.jit
-def weight_listed(listed, n, boundary, peak, scale):
-    """The mass of those of n listed keys that are below the boundary."""
-    total = tl.full((), 0, tl.uint64)
-    for i in range(0, n, CHUNK):
-        at = i + tl.arange(0, CHUNK)
-        keys = tl.load(listed + at, mask=at < n, other=0)
-        total += tl.sum(tl.where(keys < boundary, weight_of(keys, False, peak, scale), 0))
-    return total
