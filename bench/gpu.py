@@ -58,7 +58,7 @@ def compile_beams(num_beams: int) -> tuple[str, ...]:
 
 
 def parts() -> tuple[Part, ...]:
-    tests = sorted(str(path) for path in (ROOT / "tests").glob("test_*gpu*.py"))
+    tests = sorted(str(path) for path in (ROOT / "tests" / "kernels").glob("test_*gpu*.py"))
     sampler = (*PYTEST, "bench/bench_sampling.py", "--device", "cuda", "--figures", "--benchmark-disable-gc", "-qrN")
     kinds = ((2064, "float32"), (2064, "bfloat16"), (2064, "float16"), (1029, "float32"))
     return (

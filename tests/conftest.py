@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 # Triton decides as it is imported whether kernels run in its interpreter, which needs no GPU. To run them on one:
-# TRITON_INTERPRET=0 python -m pytest tests/test_kernels_gpu.py
+# TRITON_INTERPRET=0 python -m pytest tests/kernels/test_gpu.py
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from hypothesis import HealthCheck, settings

@@ -3,8 +3,8 @@
 # the native code with it.
 #   PYTHON=python3   the interpreter, with the [dev] extra installed
 #   CXX=g++          the compiler whose sanitizer runtime is loaded first
-#   tools/sanitize.sh [pytest arguments]    default: all tests of native code, with a tenth of the random rows and
-#                                           operations in those that try very many
+#   tools/sanitize.sh [pytest arguments]    default: all tests of native code but those of distributions, with a
+#                                           tenth of the random rows and operations in those that try very many
 set -euo pipefail
 cd "$(dirname "$0")/.."
 PYTHON=${PYTHON:-python3}
@@ -24,7 +24,7 @@ export PYTHONPATH=$BUILD/lib PYTHONDONTWRITEBYTECODE=1
 
 shopt -s nullglob
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/test_{pages,cpu,ops,beam_step,sampling}*.py --share 0.1)
+[ $# -gt 0 ] || tests=(tests/states tests/ops tests/sampling --ignore-glob='*/test_draws*' --share 0.1)
 echo "sanitized: ${tests[*]}"
 # -P: the folder we are in, with the extension in use, must not come before .asan/lib.
 LD_PRELOAD="$runtime $stdcxx" "$PYTHON" -P -c '

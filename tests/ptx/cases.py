@@ -3,7 +3,7 @@
     cd tests && TRITON_INTERPRET=0 python -m ptx.cases 90:random,slow 80:random
 
 One line for each case, with its first fault or difference, and one for each compiled kernel: how much of it was run.
-Where V is a multiple of 16 and logits are bfloat16, kernels are those of helpers_kernels_compile.py, which Triton
+Where V is a multiple of 16 and logits are bfloat16, kernels are those of kernels_compile.py, which Triton
 keeps on disk.
 """
 
@@ -20,10 +20,10 @@ from typing import Any
 import numpy as np
 import torch
 from genlib.kernels import beam_device, edits_of, sampling
-from helpers_kernels import as_tensor, run_kernels
-from helpers_kernels_beam import narrowed
-from helpers_kernels_compile import BEAMS, SAMPLER
-from helpers_kernels_random import (
+from support.kernels import as_tensor, run_kernels
+from support.kernels_beam import narrowed
+from support.kernels_compile import BEAMS, SAMPLER
+from support.kernels_random import (
     NO_TOPS,
     Arguments,
     assert_as_on_the_cpu,
@@ -31,8 +31,8 @@ from helpers_kernels_random import (
     call_kinds,
     random_arguments,
 )
-from helpers_random import random_logits
-from helpers_sampling import NEXT_TO_ONE, adversarial_rows
+from support.random import random_logits
+from support.sampling import NEXT_TO_ONE, adversarial_rows
 
 from ptx.cases_beam import SEARCH_CASES
 from ptx.controls import CONTROLS

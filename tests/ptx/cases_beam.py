@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from helpers_beam import Search, begin, random_logits
-from helpers_kernels_beam import KINDS, BeamKernels, narrowed, random_search, search_all
+from support.beam import Search, begin, random_logits
+from support.kernels_beam import KINDS, BeamKernels, narrowed, random_search, search_all
 
 
 def searches() -> None:

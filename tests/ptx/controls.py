@@ -6,12 +6,12 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-import helpers_kernels_compile
 import numpy as np
 import torch
 import triton
 import triton.language as tl
 from genlib.kernels import sizes
+from support import kernels_compile
 
 import ptx.launch
 from genlib.ops.reference_mass import masses
@@ -125,7 +125,7 @@ def fusion(gpu: Gpu) -> None:
     sums = []
     for options in ({"enable_fp_fusion": False}, {"enable_fp_fusion": True}):
         out = torch.zeros(1, dtype=torch.uint64)
-        Kernel(helpers_kernels_compile.weigh, gpu)[(1,)](x, out, MASSES=True, num_warps=1, **options)
+        Kernel(kernels_compile.weigh, gpu)[(1,)](x, out, MASSES=True, num_warps=1, **options)
         sums.append(out.item())
     assert sums[0] == int(masses(y).sum(dtype=np.uint64))
     assert sums[1] != sums[0]

@@ -1,0 +1,140 @@
+"""Where beam searches live: slots, lanes, automata side by side; and what their beams hold in pages."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from support.engine import ByteTokenizer, FakeModel, check_pages_back, fake_engine
+
+import genlib
+from genlib import automaton
+from genlib._native import PAGE_SIZE, StateTable
+from genlib.requests import BeamSearch
+from genlib.search_slots import STOP_STATES, SearchSlots
+
+BYTES = ByteTokenizer()
+
+
+def slots(rows: int = 6) -> SearchSlots:
+    return SearchSlots(rows, 100, 260, frozenset({256}), BYTES.token_bytes)
+
+
+def request(**options) -> BeamSearch:
+    return BeamSearch(None, **options)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 6), st.text("ab", max_size=12)), max_size=25), st.randoms())
+def test_automata_never_touch(texts, random):
+    """Searches come and go; each finds its own stop sequence, and nobody else's."""
+    s, live = slots(), {}
+    for beams, stop in texts:
+        if len(live) == 6 or (live and random.random() < 0.4):
+            s.close(live.pop(random.choice(list(live)))[0])
+        slot = s.open(request(num_beams=beams), (stop,) if stop else (), b"")
+        live[slot.index] = (slot, stop)
+        taken = [range(x.first_state, x.first_state + x.num_states) for x, _ in live.values()]
+        assert sum(map(len, taken)) == len(set().union(*taken))
+        for other, text in live.values():
+            table = s.buffers.stop_next[other.first_state : other.first_state + other.num_states]
+            if text:
+                state = automaton.run(table, other.first_state, b"ab" + text.encode())
+                assert s.buffers.stop_ends[state]
+            else:
+                assert not s.buffers.stop_state[other.lanes].any()
+
+
+def test_a_slot_starts_afresh():
+    s = slots()
+    first = s.open(request(num_beams=3, length_penalty=2.0, early_stopping="never", max_length=7), ("x",), b"")
+    b = s.buffers
+    for field in (b.score, b.pool_score, b.pool_length, b.stop_state):
+        field[first.lanes] = 5
+    b.done[first.index] = b.length[first.index] = 1
+    s.close(first)
+    again = s.open(request(num_beams=2, max_length=5), (), b"")
+    assert again.index == first.index
+    assert b.score[again.lanes].tolist() == [0, np.float32(-1e9)]
+    assert not any(field[again.lanes].any() for field in (b.pool_length, b.stop_state))
+    assert (b.bound_length[again.index], b.length[again.index], b.done[again.index]) == (0, 0, 0)
+    assert b.norms[again.index, 1:6].tolist() == [1, 2, 3, 4, 5]
+
+
+def test_stop_sequences_that_fill_the_automaton():
+    s, half = slots(), "a" * (STOP_STATES // 2)
+    first = s.open(request(), (half,), b"")
+    assert s.open(request(), (half,), b"") is None
+    s.close(first)
+    assert s.open(request(), (half,), b"") is not None
+    with pytest.raises(genlib.OutOfCapacity, match="stop_sequences"):
+        s.open(request(), ("a" * STOP_STATES,), b"")
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.data())
+def test_branching_keeps_the_tokens_and_the_table(data):
+    k = data.draw(st.integers(1, 6))
+    table = StateTable(200)
+    trunk = table.create(0)
+    table.append(trunk, np.arange(data.draw(st.integers(1, 40)), dtype=np.int32))
+    handles = np.array([trunk, *(table.fork(trunk) for _ in range(k - 1))], np.int64)
+    texts = [table.tokens(int(h)).tolist() for h in handles]
+    for _ in range(data.draw(st.integers(1, 25))):
+        parents = data.draw(st.lists(st.integers(0, k - 1), min_size=k, max_size=k))
+        tokens = data.draw(st.lists(st.integers(0, 9), min_size=k, max_size=k))
+        table.branch(handles, np.array(parents, np.int32))
+        table.append_one(handles, np.array(tokens, np.int32))
+        texts = [[*texts[p], t] for p, t in zip(parents, tokens, strict=True)]
+        table.check_integrity()
+        assert [table.tokens(int(h)).tolist() for h in handles] == texts
+        assert table.num_entries == k
+    with pytest.raises(ValueError, match="`parents` must be from 0 to"):
+        table.branch(handles, np.full(k, k, np.int32))
+    for handle in handles.tolist():
+        table.free(handle)
+    assert table.num_free == 200
+
+
+def most_pages(engine: genlib.Engine, call: Callable[[], object]) -> int:
+    """The most pages in use at a step of the call."""
+    in_use, run = [], engine._model.run
+
+    def watch(num_tokens: int) -> None:
+        run(num_tokens)
+        in_use.append(engine.cache.num_pages - engine.cache.table.num_free)
+
+    engine._model.run = watch
+    call()
+    return max(in_use)
+
+
+def pages_of(rows: int, prefix: int, length: int) -> int:
+    """Of P + rows · T positions: the prefix' whole pages once, its last page and the new tokens for each row; one
+    page more is the state's own last."""
+    whole, own = prefix // PAGE_SIZE, prefix % PAGE_SIZE + length
+    return whole + 1 + rows * math.ceil(own / PAGE_SIZE)
+
+
+@pytest.mark.parametrize(("beams", "prefix", "length"), [(4, 100, 40), (8, 161, 16), (1, 32, 50), (16, 1000, 32)])
+def test_beams_hold_the_prefix_once_and_their_own_tokens(beams, prefix, length):
+    with fake_engine(FakeModel(context_length=1100), pages=300) as engine:
+        state = engine.create_state(tokens=[97] * prefix)
+        options = {"num_beams": beams, "max_length": length, "early_stopping": "never"}
+        assert most_pages(engine, lambda: genlib.beam_search(state, **options)) <= pages_of(beams, prefix, length)
+        state.close()
+        check_pages_back(engine)
+
+
+@pytest.mark.parametrize(("n", "prefix", "length"), [(4, 100, 40), (16, 1000, 33)])
+def test_continuations_hold_the_prefix_once_and_their_own_tokens(n, prefix, length):
+    with fake_engine(FakeModel(context_length=1100), pages=300) as engine:
+        state = engine.create_state(tokens=[97] * prefix)
+        options = {"n": n, "max_tokens": length, "ignore_eos": True}
+        assert most_pages(engine, lambda: genlib.generate_multi(state, **options)) <= pages_of(n, prefix, length)
+        state.close()
+        check_pages_back(engine)

@@ -1,0 +1,75 @@
+"""The Triton kernels, compiled ahead of time: nothing is spilled, fused or flushed, on three architectures."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from typing import Any
+
+import pytest
+from support.paths import TESTS
+
+ARCHITECTURES = (80, 90, 100)
+SCRIPT = TESTS / "support" / "kernels_compile.py"
+# With and without mask or edits: 4 of sweep, 4 of choose, 2 each of split and finish; and tops.
+# Of the beam step's: one, and one for each size of sort. Of sweep and split, those for two more dtypes.
+VARIANTS = 13 + 5 + 2 * 6
+Reports = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module")
+def lines() -> Reports:
+    """From one process for each architecture, side by side: Triton cannot interpret and compile in one process."""
+    environment = os.environ | {"TRITON_INTERPRET": "0"}
+    commands = [[sys.executable, str(SCRIPT), str(arch)] for arch in ARCHITECTURES]
+    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for command in commands]
+    outputs = [process.communicate()[0] for process in processes]
+    assert [process.returncode for process in processes] == [0] * len(processes)
+    return [json.loads(line) for output in outputs for line in output.splitlines()]
+
+
+@pytest.fixture
+def reports(lines: Reports) -> Reports:
+    return [line for line in lines if "kernel" in line]
+
+
+def named(report: dict[str, Any]) -> str:
+    return f"{report['kernel']} {report['dtype']} {report['variant']} sm_{report['arch']}"
+
+
+def test_every_kernel_compiles_for_every_architecture(reports: Reports) -> None:
+    kernels = {(report["kernel"], report["arch"]) for report in reports}
+    names = ("sweep", "choose", "split", "finish", "tops", "beam_bounds", "beam_rows")
+    assert kernels == {(name, arch) for name in names for arch in ARCHITECTURES}
+    assert len(reports) == VARIANTS * len(ARCHITECTURES)
+
+
+def test_nothing_is_spilled(reports: Reports) -> None:
+    assert [named(report) for report in reports if report["local_memory"]] == []
+
+
+def test_nothing_is_fused(reports: Reports) -> None:
+    """Of float32: a float64 division has fused steps within and is rounded once."""
+    assert {named(report): report["fused"] for report in reports if report["fused"]} == {}
+
+
+def test_nothing_is_flushed_or_approximate(reports: Reports) -> None:
+    """But the model's probability where no exact masses of it are summed, which `sweep` sums by exp2 of the GPU."""
+    for report in reports:
+        allowed = ["ex2.approx.ftz.f32"] if report["kernel"] == "sweep" else []
+        assert set(report["loose"]) <= set(allowed), named(report)
+
+
+def test_logits_are_read_sixteen_bytes_at_a_time(reports: Reports) -> None:
+    for report in reports:
+        if report["kernel"] in ("sweep", "split"):
+            elements, width = 1024 // (32 * report["warps"]), 4 if report["dtype"] == "fp32" else 8
+            assert report["wide_loads"] >= elements // width, named(report)
+
+
+def test_a_mass_takes_at_most_twenty_instructions(lines: Reports) -> None:
+    slots = {line["arch"]: line["slots_per_mass"] for line in lines if "slots_per_mass" in line}
+    assert set(slots) == set(ARCHITECTURES)
+    assert max(slots.values()) <= 20, slots
