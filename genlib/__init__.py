@@ -9,8 +9,11 @@ with genlib.Engine() as engine:
 
 from . import aio
 from .api import beam_search, generate_multi, generate_token
-from .call import Call
-from .engine import Engine
+from .calls.call import Call
+from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
+from .calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
+from .engine.engine import Engine
+from .engine.stats import EngineStats
 from .errors import (
     BackendError,
     CallCancelled,
@@ -27,12 +30,9 @@ from .errors import (
     TokenMaskError,
     UnknownField,
 )
-from .masks import TokenMask
-from .requests import BeamSearch, GenerateMulti, GenerateToken, Score
-from .results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
-from .sampling import Sampling
-from .state import State
-from .stats import EngineStats
+from .sampling.masks import TokenMask
+from .sampling.params import Sampling
+from .states.state import State
 
 __version__ = "0.1.0"
 

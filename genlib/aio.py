@@ -13,11 +13,11 @@ from dataclasses import fields
 from typing import Any, TypedDict, Unpack, cast
 
 from .api import TokenOptions
-from .call import Call
-from .requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken
-from .results import BeamResult, MultiResult, TokenResult
-from .sampling import Sampling
-from .state import State
+from .calls.call import Call
+from .calls.requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken
+from .calls.results import BeamResult, MultiResult, TokenResult
+from .sampling.params import Sampling
+from .states.state import State
 
 
 class MultiOptions(TokenOptions, total=False):

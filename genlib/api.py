@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypedDict, Unpack, cast, overload
 
-from .call import Call
-from .masks import TokenMask
-from .requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken, Probability
-from .results import BeamResult, MultiResult, Piece, TokenResult
-from .sampling import Sampling
-from .state import State
+from .calls.call import Call
+from .calls.requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken, Probability
+from .calls.results import BeamResult, MultiResult, Piece, TokenResult
+from .sampling.masks import TokenMask
+from .sampling.params import Sampling
+from .states.state import State
 
 
 class TokenOptions(TypedDict, total=False):

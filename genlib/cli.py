@@ -19,8 +19,8 @@ from .checks import check_int, refuse
 from .errors import GenlibError, InvalidRequest
 
 if TYPE_CHECKING:
-    from .engine import Engine
-    from .results import Piece, TokenResult
+    from .calls.results import Piece, TokenResult
+    from .engine.engine import Engine
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -116,7 +116,7 @@ def _size(text: str) -> int:
 
 
 def _engine(args: argparse.Namespace) -> Engine:
-    from .engine import Engine  # noqa: PLC0415 (`genlib --help` must not wait for it)
+    from .engine.engine import Engine  # noqa: PLC0415 (`genlib --help` must not wait for it)
 
     names = ("device", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
@@ -125,8 +125,8 @@ def _engine(args: argparse.Namespace) -> Engine:
 
 def generate(args: argparse.Namespace) -> None:
     """genlib generate PROMPT"""
-    from .requests import GenerateToken  # noqa: PLC0415
-    from .sampling import Sampling  # noqa: PLC0415
+    from .calls.requests import GenerateToken  # noqa: PLC0415
+    from .sampling.params import Sampling  # noqa: PLC0415
 
     prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
     sampling = Sampling(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Sampling) if f.name in args})
@@ -218,7 +218,7 @@ def info(args: argparse.Namespace) -> None:
 def _facts(args: argparse.Namespace, engine: Engine) -> dict[str, str | int]:
     """The model, the machine and the versions: what a report of a problem should say."""
     from ._native import cpu_widths  # noqa: PLC0415
-    from .model.config import ModelConfig  # noqa: PLC0415
+    from .checkpoint.config import ModelConfig  # noqa: PLC0415
     from .model.load import EMBEDDED  # noqa: PLC0415
     from .ops.cpu import usable_cores  # noqa: PLC0415
 

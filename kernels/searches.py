@@ -8,10 +8,10 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from genlib import automaton
+from genlib.calls.requests import EarlyStopping
 from genlib.checks import check_int, check_token_ids, is_number, refuse
 from genlib.ops.searches import NO_MATCH
-from genlib.requests import EarlyStopping
+from genlib.text import automaton
 
 from .sizes import CANDIDATES, MAX_VOCABULARY
 

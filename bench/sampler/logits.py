@@ -9,9 +9,9 @@ import torch
 
 import genlib
 from genlib._native import StateTable
-from genlib.batch import Batch, max_pages
+from genlib.engine.batch import Batch, max_pages
+from genlib.jobs.search_slots import SearchSlots
 from genlib.model.load import load
-from genlib.search_slots import SearchSlots
 
 from .cells import MODEL_V, Cell
 

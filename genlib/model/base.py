@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..batch import Batch
+from ..engine.batch import Batch
 from ..ops.base import Float32, Int32
-from ..text import Tokenizer
+from ..text.tokenizer import Tokenizer
 
 
 class Model(Protocol):

@@ -15,10 +15,10 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._native import PAGE_SIZE
-from ..batch import Batch
+from ..checkpoint.config import ModelConfig, rope_tables
+from ..checkpoint.weights import Checkpoint
+from ..engine.batch import Batch
 from ..ops.base import Buffer, Float32, HeadShape, Int32, Ops, Step, Weight
-from .config import ModelConfig, rope_tables
-from .weights import Checkpoint
 
 
 @dataclass(frozen=True, slots=True)

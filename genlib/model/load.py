@@ -6,14 +6,14 @@ import hashlib
 import os
 from pathlib import Path
 
+from ..checkpoint.config import ModelConfig
+from ..checkpoint.weights import Checkpoint, check
 from ..checks import refuse
 from ..errors import BackendError
 from ..ops import select
-from ..text import Tokenizer
+from ..text.tokenizer import Tokenizer
 from .base import LoadedModel
-from .config import ModelConfig
 from .decoder import Decoder
-from .weights import Checkpoint, check
 
 # Grows whenever a change to an operation or to the sampler can change a bit of any result.
 NUMERICS = 1

@@ -8,16 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from .base import Buffer, Drawn, Float32, RowParams
-from .reference_mass import (
-    MODEL_SCALE,
-    PEAK_MASS,
-    Masses,
-    exponents,
-    masses,
-    natural_log,
-    probability,
-    random_word,
-)
+from .reference_mass import MODEL_SCALE, PEAK_MASS, Masses, exponents, masses, natural_log, probability, random_word
 
 Mask = npt.NDArray[np.bool_]
 

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from ..calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
 from ..errors import ModelError
-from ..results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
 
 if TYPE_CHECKING:
-    from ..state import State
+    from ..states.state import State
 
 
 class TopAnswer(Struct, frozen=True, kw_only=True):

@@ -23,7 +23,7 @@ from .metrics import ROUTE_KEY, Metrics
 from .openapi import Operation, document
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..engine.engine import Engine
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 

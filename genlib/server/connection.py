@@ -20,8 +20,8 @@ from ..errors import UnknownField
 from .failure import BodyTooLarge, Unauthorized, UnsupportedMediaType
 
 if TYPE_CHECKING:
-    from ..call import Call
-    from ..results import Result
+    from ..calls.call import Call
+    from ..calls.results import Result
 
 
 def check_key(request: Request, key: bytes | None) -> None:

@@ -12,9 +12,9 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
+from ..calls.requests import Score
 from ..checks import check_int
 from ..errors import InvalidRequest, StateNotFound
-from ..requests import Score
 from . import answers
 from .connection import cancel_when_gone
 from .failure import Stalled
@@ -23,9 +23,9 @@ from .sse import EventStream
 from .wire import AppendBody, BeamBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
 
 if TYPE_CHECKING:
-    from ..engine import Engine
-    from ..requests import Request as CallRequest
-    from ..state import State
+    from ..calls.requests import Request as CallRequest
+    from ..engine.engine import Engine
+    from ..states.state import State
 
 MAX_LISTED = 1000
 LISTED = 100

@@ -20,7 +20,7 @@ from starlette.types import ASGIApp
 from .door import Door
 
 if TYPE_CHECKING:
-    from ..engine import Engine
+    from ..engine.engine import Engine
 
 _TICK = 0.05  # seconds between two looks at the calls that a drain waits for
 

@@ -13,13 +13,13 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from ..results import Piece, TokenResult
+from ..calls.results import Piece, TokenResult
 from . import failure
 from .answers import stream_event
 from .connection import cancel_when_gone
 
 if TYPE_CHECKING:
-    from ..call import Call
+    from ..calls.call import Call
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"

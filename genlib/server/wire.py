@@ -1,6 +1,6 @@
 """What requests may hold, as it comes over the wire.
 
-Names and defaults are those of genlib.requests, which also checks the ranges; the ranges written here only
+Names and defaults are those of genlib.calls.requests, which also checks the ranges; the ranges written here only
 tell readers of /openapi.json.
 """
 
@@ -11,12 +11,12 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from ..checks import check_int, refuse
-from ..requests import BeamSearch, GenerateMulti, GenerateToken
-from ..sampling import Sampling
+from ..sampling.params import Sampling
 
 if TYPE_CHECKING:
-    from ..state import State
+    from ..states.state import State
 
 MAX_N = 1024  # continuations of one request: its answer holds them all
 

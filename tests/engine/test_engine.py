@@ -13,7 +13,7 @@ from support.engine import BOS, EOS, FakeModel, check_pages_back, fake_engine
 
 import genlib
 from genlib import GenerateToken, Sampling
-from genlib.multi_job import splitmix64
+from genlib.jobs.multi import splitmix64
 
 PROMPT = "the quick brown fox jumps over the lazy dog"
 

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genlib.engine.scheduler import Scheduler, Sequence, Wants
 from genlib.errors import QueueFull
-from genlib.scheduler import Scheduler, Sequence, Wants
 
 
 class FakeJob:
@@ -108,7 +108,7 @@ def test_every_sequence_gets_to_its_end_within_the_limits(jobs, chunk):
 def test_it_needs_no_arrays():
     code = "import sys; sys.modules['numpy'] = None; import importlib.util as u; import types\n"
     code += "pkg = types.ModuleType('genlib'); pkg.__path__ = [sys.argv[1]]; sys.modules['genlib'] = pkg\n"
-    code += "import genlib.scheduler"
+    code += "import genlib.engine.scheduler"
     import genlib
 
     subprocess.run([sys.executable, "-c", code, genlib.__path__[0]], check=True)

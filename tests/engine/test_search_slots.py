@@ -12,10 +12,10 @@ from hypothesis import strategies as st
 from support.engine import ByteTokenizer, FakeModel, check_pages_back, fake_engine
 
 import genlib
-from genlib import automaton
 from genlib._native import PAGE_SIZE, StateTable
-from genlib.requests import BeamSearch
-from genlib.search_slots import STOP_STATES, SearchSlots
+from genlib.calls.requests import BeamSearch
+from genlib.jobs.search_slots import STOP_STATES, SearchSlots
+from genlib.text import automaton
 
 BYTES = ByteTokenizer()
 

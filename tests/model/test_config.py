@@ -12,9 +12,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.checkpoints import FAMILIES, LLAMA3, SIZES, make_checkpoint
 
+from genlib.checkpoint.config import ModelConfig, rope_tables
+from genlib.checkpoint.rope import Rope
 from genlib.errors import CheckpointError
-from genlib.model.config import ModelConfig, rope_tables
-from genlib.model.rope import Rope
 
 LLAMA: dict[str, Any] = {
     "architectures": ["LlamaForCausalLM"],

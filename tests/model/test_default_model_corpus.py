@@ -19,7 +19,6 @@ PROGRAM = """
 import itertools, sys
 sys.path.insert(0, sys.argv[1])
 from stories import stories
-from support.paths import ROOT
 sys.stdout.reconfigure(encoding="utf-8", newline="")
 sys.stdout.write("\\0".join(itertools.islice(stories(int(sys.argv[2])), int(sys.argv[3]))))
 """

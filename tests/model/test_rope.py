@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from support.checkpoints import LLAMA3
 
-from genlib.model.rope import Rope, inverse_frequencies, rope_tables
+from genlib.checkpoint.rope import Rope, inverse_frequencies, rope_tables
 
 LLAMA3_ROPE = Rope(500000.0, "llama3", 8.0, 1.0, 4.0, 64)
 LINEAR = {"rope_type": "linear", "factor": 3.0, "rope_theta": 1e6}

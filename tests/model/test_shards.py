@@ -12,8 +12,8 @@ import safetensors.numpy
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from genlib.checkpoint.weights import Checkpoint
 from genlib.errors import CheckpointError
-from genlib.model.weights import Checkpoint
 
 NAME = "model.safetensors"
 INDEX = "model.safetensors.index.json"

@@ -15,10 +15,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from support.checkpoints import FAMILIES, edit_json, make_checkpoint
 
+from genlib.checkpoint.checksum import BLOCK
+from genlib.checkpoint.config import ModelConfig
+from genlib.checkpoint.weights import Checkpoint, check, expected_tensors
 from genlib.errors import CheckpointError
-from genlib.model.checksum import BLOCK
-from genlib.model.config import ModelConfig
-from genlib.model.weights import Checkpoint, check, expected_tensors
 
 NAME = "model.safetensors"
 
@@ -179,5 +179,5 @@ def test_the_digest_tells_weights_apart(tmp_path: Path) -> None:
 
 
 def test_torch_is_not_needed() -> None:
-    code = "import sys, genlib.text, genlib.model.weights; sys.exit('torch' in sys.modules)"
+    code = "import sys, genlib.text.utf8, genlib.checkpoint.weights; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False, timeout=60).returncode == 0

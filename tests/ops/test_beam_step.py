@@ -13,10 +13,10 @@ from hypothesis import strategies as st
 from support.beam import Search, assert_same, begin, copied, random_logits, set_live
 from support.ops import WIDTHS, cpu
 
-from genlib import automaton
 from genlib.ops.reference import ReferenceOps
 from genlib.ops.reference_beam import log_softmax
 from genlib.ops.searches import Searches
+from genlib.text import automaton
 
 STOPS = ((), (), (b"abc",), (b"aa", b"ba", b"cab"), (b"d",))
 searches_of_any_kind = st.builds(

@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlib.edits import Edits, first_edits
-from genlib.sampling import Sampling
-from genlib.state import Record, Segment
+from genlib.sampling.edits import Edits, first_edits
+from genlib.sampling.params import Sampling
+from genlib.states.state import Record, Segment
 
 TOKENS = st.lists(st.integers(0, 40), max_size=25)
 SAMPLINGS = st.builds(

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from genlib.calls.requests import BeamSearch, GenerateMulti, GenerateToken
+from genlib.calls.results import Piece, TokenResult
 from genlib.errors import InvalidRequest, ModelError, QueueFull, UnknownField
-from genlib.requests import BeamSearch, GenerateMulti, GenerateToken
-from genlib.results import Piece, TokenResult
-from genlib.sampling import Sampling
+from genlib.sampling.params import Sampling
 from genlib.server import answers, failure
 from genlib.server.decode import MAX_DIGITS, decode
 from genlib.server.wire import (

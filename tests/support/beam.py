@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from genlib import automaton
 from genlib.ops.searches import NO_MATCH, Searches, new_searches
+from genlib.text import automaton
 
 
 @dataclass(frozen=True, slots=True)

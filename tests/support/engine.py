@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 
 import genlib
-from genlib.batch import Batch
-from genlib.cache import PAGE_SIZE
+from genlib.engine.batch import Batch
 from genlib.model.base import LoadedModel
 from genlib.ops.reference_beam import beam_step
+from genlib.states.cache import PAGE_SIZE
 
 EOS = 256
 BOS = 257

@@ -7,10 +7,10 @@ from pathlib import Path
 import numpy as np
 
 from genlib._native import StateTable
-from genlib.batch import Batch, max_pages
+from genlib.engine.batch import Batch, max_pages
+from genlib.jobs.search_slots import SearchSlots
 from genlib.model.base import LoadedModel
 from genlib.model.load import load
-from genlib.search_slots import SearchSlots
 
 
 class Bench:

@@ -13,10 +13,10 @@ from typing import Any
 
 from support.http import Client
 
+from genlib.calls.requests import GenerateToken, Score
+from genlib.calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
 from genlib.checks import check_int, check_stop_sequences, check_text
 from genlib.errors import CallCancelled, ContextLengthExceeded, InvalidRequest, StateBusy, StateNotFound
-from genlib.requests import GenerateToken, Score
-from genlib.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
 from genlib.server import create_app
 
 CONTEXT = 64

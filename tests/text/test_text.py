@@ -9,7 +9,8 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from genlib.text import StopMatcher, Utf8Decoder, pending_tail
+from genlib.text.stops import StopMatcher
+from genlib.text.utf8 import Utf8Decoder, pending_tail
 
 # Bytes at the edges of UTF-8's table, so that random strings are nearly right.
 NEARLY_UTF8 = st.lists(

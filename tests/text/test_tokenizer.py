@@ -13,7 +13,7 @@ from support.checkpoints import BEGIN, END, STORIES, byte_level_tokenizer, edit_
 from tokenizers import AddedToken, decoders, models, normalizers, pre_tokenizers
 
 from genlib.errors import CheckpointError, InvalidRequest
-from genlib.text import Tokenizer
+from genlib.text.tokenizer import Tokenizer
 
 
 def load(folder: Path, tokenizer: tokenizers.Tokenizer, **settings: Any) -> Tokenizer:

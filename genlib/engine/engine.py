@@ -1,0 +1,230 @@
+"""The engine: owner of the model, the pages, the states, and the one thread that steps."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Sequence
+from typing import Any, overload
+
+from ..calls.call import Call
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from ..calls.results import BeamResult, MultiResult, ScoreResult, TokenResult
+from ..checks import check_bool, check_int, check_stop_sequences, check_text, refuse
+from ..errors import InvalidRequest, OutOfCapacity
+from ..jobs.base import TokenJob
+from ..jobs.dispatch import job_for
+from ..jobs.search_slots import SearchSlots
+from ..model.base import LoadedModel
+from ..model.load import load
+from ..states.cache import Cache
+from ..states.state import Record, Segment, State
+from ..states.store import Store
+from .batch import Batch, max_pages
+from .limits import Limits
+from .loop import Loop
+from .options import Options
+from .scheduler import Scheduler
+from .stats import EngineStats
+
+
+class Engine:
+    """Loads a model and runs calls on its states, many at a time. A context manager.
+
+    model: a checkpoint's folder as Hugging Face lays it out, a LoadedModel, or None for the embedded one.
+    device: "auto" or "cpu". dtype of the weights: "auto" (the checkpoint's), "float32", "bfloat16", "float16".
+    threads: for the CPU's operations; None is all cores of this process. kv_memory: bytes for pages.
+    max_batch: most sequences in a step. prefill_chunk: most tokens in a step. max_queue: most calls that wait.
+    batch_invariant: results never depend on the batch; on the CPU they never do, whatever this says.
+    state_dir: durable states; not in this version, leave it None.
+    Raises CheckpointError, BackendError, InvalidRequest. Many threads and coroutines may use one engine.
+    """
+
+    def __init__(
+        self,
+        model: str | os.PathLike[str] | LoadedModel | None = None,
+        *,
+        device: str = "auto",
+        dtype: str = "auto",
+        threads: int | None = None,
+        kv_memory: int | None = None,
+        max_batch: int = 64,
+        prefill_chunk: int = 512,
+        max_queue: int = 256,
+        batch_invariant: bool = True,
+        state_dir: str | os.PathLike[str] | None = None,
+    ) -> None:
+        options = Options(threads, kv_memory, max_batch, prefill_chunk, max_queue, batch_invariant, state_dir)
+        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
+        self.tokenizer = loaded.tokenizer
+        self.eos_ids = loaded.eos_ids
+        self.model_name = loaded.name
+        self.fingerprint = loaded.fingerprint
+        self.context_length = loaded.model.context_length
+        self.vocab_size = loaded.model.vocab_size
+        self._model = loaded.model
+        self._started = time.monotonic()
+        self._limits = Limits(self.vocab_size, self.eos_ids, self.context_length, max_batch)
+        num_pages = options.num_pages(self._model.page_bytes)
+        self.cache = Cache(num_pages)
+        self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
+        self.store = Store(self, self.cache)
+        longest = max_pages(self.context_length)
+        self.searches = SearchSlots(
+            max_batch, self.context_length, self.vocab_size, self.eos_ids, self.tokenizer.token_bytes
+        )
+        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, self.searches.buffers)
+        self.masks = batch.masks
+        self._model.prepare(batch, num_pages)
+        self.loop = Loop(self._model, batch, self.cache, self.scheduler)
+
+    @property
+    def lock(self) -> threading.RLock:
+        """Guards states, pages and the scheduler."""
+        return self.loop.lock
+
+    def __enter__(self) -> Engine:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Ends all calls with EngineClosed, then gives threads and memory back. Idempotent."""
+        self.loop.close()
+        self._model.close()
+
+    def stats(self) -> EngineStats:
+        """Counters, and what is going on now."""
+        with self.lock:
+            table, loop = self.cache.table, self.loop
+            return EngineStats(
+                len(self.store),
+                self.scheduler.num_jobs,
+                len(self.scheduler.waiting),
+                self.cache.num_pages,
+                table.num_free,
+                self._model.page_bytes,
+                loop.num_steps,
+                loop.prompt_tokens,
+                loop.generated_tokens,
+                loop.last_step_age,
+                time.monotonic() - self._started,
+            )
+
+    # States.
+
+    def create_state(
+        self,
+        prompt: str | None = None,
+        *,
+        tokens: Sequence[int] | None = None,
+        stop_sequences: Sequence[str] = (),
+        namespace: str = "",
+    ) -> State:
+        """A new state from a text (the checkpoint's BOS is put first, control tokens are not read from it), or
+        from token ids as they are. States of different namespaces never share pages.
+
+        Raises InvalidRequest, ContextLengthExceeded.
+        """
+        if (prompt is None) == (tokens is None):
+            raise InvalidRequest("give `prompt` or `tokens`, one of the two", param="prompt")
+        stops = check_stop_sequences(stop_sequences)
+        ids = self._first_tokens(prompt) if tokens is None else self._limits.check_tokens(tokens)
+        name = "prompt" if tokens is None else "tokens"
+        if not ids:
+            raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
+        self._limits.check_context(len(ids), name)
+        check_text("namespace", namespace)
+        with self.lock:
+            return self.store.add(Record(ids, [Segment(0, False)], stops, self.store.namespace(namespace)))
+
+    def _first_tokens(self, prompt: str | None) -> list[int]:
+        return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
+
+    def state(self, state_id: str) -> State:
+        """The state with an id. Raises StateNotFound."""
+        with self.lock:
+            return self.store.get(state_id)
+
+    def states(self) -> list[State]:
+        """All states, oldest first."""
+        with self.lock:
+            return self.store.all()
+
+    def read(self, state: State) -> Record:
+        """The record of a state. Raises StateNotFound if it was closed."""
+        return self.store.read(state)
+
+    def fork(self, state: State) -> State:
+        """See State.fork."""
+        with self.lock:
+            return self.store.fork(state)
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """Token ids of a text, without BOS. Raises InvalidRequest."""
+        return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
+
+    def append(self, state: State, text: str) -> None:
+        """See State.append."""
+        token_ids = self.tokenize(text)
+        with self.lock:
+            self._limits.check_context(len(self.read(state).tokens) + len(token_ids), "text")
+            self.store.append(state, token_ids)
+
+    def truncate(self, state: State, num_tokens: int) -> None:
+        """See State.truncate."""
+        with self.lock:
+            check_int("num_tokens", num_tokens, 1, len(self.read(state).tokens))
+            self.store.truncate(state, num_tokens)
+
+    def close_state(self, state: State) -> None:
+        """See State.close."""
+        with self.lock:
+            self.store.close(state)
+
+    # Calls.
+
+    @overload
+    def submit(self, request: GenerateToken, *, stream: bool = False) -> Call[TokenResult]: ...
+    @overload
+    def submit(self, request: GenerateMulti, *, stream: bool = False) -> Call[MultiResult]: ...
+    @overload
+    def submit(self, request: BeamSearch, *, stream: bool = False) -> Call[BeamResult]: ...
+    @overload
+    def submit(self, request: Score, *, stream: bool = False) -> Call[ScoreResult]: ...
+
+    def submit(self, request: Request, *, stream: bool = False) -> Call[Any]:
+        """Starts a call, or queues it. Only GenerateToken can stream.
+
+        Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
+        InvalidRequest, at once; the state is as it was then.
+        """
+        check_bool("stream", stream)
+        if stream and not isinstance(request, GenerateToken):
+            raise refuse("stream", "be false for this call", stream)
+        call: Call[Any] = Call(self.loop, streams=stream)
+        with self.lock:
+            record = self.read(request.state)
+            ended = record.finished and not isinstance(request, Score)
+            if not ended:
+                self._limits.check_request(request, len(record.tokens))
+            job = job_for(self, call, request)
+            if job.pages_needed() > self.cache.num_pages:
+                raise OutOfCapacity(
+                    f"the call can need {job.pages_needed()} pages, but `kv_memory` holds {self.cache.num_pages}"
+                )
+            if isinstance(job, TokenJob):
+                self.store.check_idle(request.state)
+            if ended:
+                job.answer_ended()
+                return call
+            self.loop.submit(job)
+            if isinstance(job, TokenJob):
+                self.store.lock(request.state, call)
+        return call
+
+    def score(self, state: State, text: str) -> Call[ScoreResult]:
+        """Log-probabilities of a text's tokens, were they to follow the state."""
+        return self.submit(Score(state, self.tokenize(text)))

@@ -1,0 +1,66 @@
+"""What an engine can hold, checked before a call starts: vocabulary, context, batch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from ..checks import check_int, check_token_ids, refuse
+from ..errors import ContextLengthExceeded, InvalidRequest
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Of a model and of its engine. Every method raises InvalidRequest, or ContextLengthExceeded."""
+
+    vocab_size: int
+    eos_ids: frozenset[int]
+    context_length: int
+    max_batch: int
+
+    def check_tokens(self, tokens: object) -> list[int]:
+        """Token ids that a caller gave, as a list."""
+        ids = check_token_ids("tokens", tokens)
+        self._check_vocabulary("tokens", ids)
+        return list(ids)
+
+    def _check_vocabulary(self, param: str, ids: Sequence[int]) -> None:
+        if ids and max(ids) >= self.vocab_size:
+            i = next(i for i, token in enumerate(ids) if token >= self.vocab_size)
+            check_int(f"{param}[{i}]", ids[i], 0, self.vocab_size - 1)
+
+    def check_context(self, num_tokens: int, param: str) -> None:
+        """A state of so many tokens; `param` would make it so long."""
+        if num_tokens > self.context_length:
+            message = f"`{param}` makes {num_tokens} tokens, but the context holds {self.context_length}"
+            raise ContextLengthExceeded(message, param=param)
+
+    def check_request(self, request: Request, have: int) -> None:
+        """A request on a state of `have` tokens: what it adds must fit."""
+        if isinstance(request, BeamSearch):
+            param, more = "max_length", request.max_length
+            check_int("num_beams", request.num_beams, 1, self.max_batch)
+        elif isinstance(request, Score):
+            param, more = "text", len(request.token_ids)
+            if not more:
+                raise InvalidRequest("`text` must not be empty", param="text")
+        else:
+            param, more = "max_tokens", request.max_tokens
+            self._check_sampled(request)
+        if have + more > self.context_length:
+            left = f"{self.context_length - have}, what the context of {self.context_length} has left"
+            raise ContextLengthExceeded(f"`{param}` must be at most {left}, got {more}", param=param)
+
+    def _check_sampled(self, request: GenerateToken | GenerateMulti) -> None:
+        """The token ids that a request names, and that they leave something to draw."""
+        sampling = request.sampling
+        for token in sampling.logit_bias or ():
+            check_int(f"logit_bias[{token}]", token, 0, self.vocab_size - 1)
+        allowed = sampling.allowed_tokens
+        if allowed is None:
+            return
+        self._check_vocabulary("allowed_tokens", allowed)
+        if (request.ignore_eos or request.min_tokens) and self.eos_ids.issuperset(allowed):
+            rule = "hold a token that is no end of text, which `ignore_eos` and `min_tokens` forbid"
+            raise refuse("allowed_tokens", rule, list(allowed))

@@ -1,0 +1,206 @@
+"""beam_search as a job: an entry for each beam, whose pages are its parent's but for the tokens of its own."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from .._native import PAGE_SIZE
+from ..calls.call import Call
+from ..calls.requests import BeamSearch
+from ..calls.results import BeamResult
+from ..engine.scheduler import Sequence, Wants
+from ..errors import ModelError
+from ..ops.base import Int32
+from ..ops.searches import NO_MATCH
+from ..states.cache import as_int32, pages_for
+from ..text.utf8 import Utf8Decoder
+from .multi import FromBase
+from .search_slots import Slot
+
+if TYPE_CHECKING:
+    from ..engine.engine import Engine
+
+STATUS = {1: "no finite logit for a beam", 2: "a logit of +inf"}
+
+
+@dataclass(frozen=True, slots=True)
+class Hypothesis:
+    """A finished hypothesis: its score, and where it is in the history: its length, and its last step's parent and
+    token. match_end: bytes of the last token that belong to the stop sequence, if one ended it."""
+
+    score: float
+    length: int
+    parent: int
+    token: int
+    ended: bool
+    match_end: int | None
+
+    @property
+    def key(self) -> tuple[int, int, int]:
+        """What tells it from the others of its search."""
+        return self.length, self.parent, self.token
+
+
+class BeamJob(FromBase):
+    """K beams that step together. The state is left as it was."""
+
+    def __init__(self, engine: Engine, call: Call[Any], request: BeamSearch) -> None:
+        super().__init__(engine, call, request.state)
+        self.request = request
+        self.width = request.num_beams
+        stops = self.record.stop_sequences if request.stop_sequences is None else request.stop_sequences
+        self._stops = stops
+        self._slots = engine.searches
+        self._slot: Slot | None = None
+        self._beams: list[Sequence] = []
+        self._handles = np.zeros(0, np.int64)  # the beams' entries, as the table takes them
+        self._history: list[tuple[list[int], list[int]]] = []  # each step's parents and tokens
+        self._kept: dict[tuple[int, int, int], int] = {}  # finished hypothesis → its entry
+
+    @property
+    def slot(self) -> int:
+        """Where the beam step has this search."""
+        assert self._slot is not None
+        return self._slot.index
+
+    def _ticket_pages(self, tokens_left: int) -> int:
+        """Pages that the beams can still need: each its tokens', two partly filled ones, and, where the winners
+        become states, as much for the pool."""
+        each = pages_for(tokens_left + PAGE_SIZE) + 1
+        return self.request.num_beams * each * (2 if self.request.keep_states else 1)
+
+    def pages_needed(self) -> int:
+        beams = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
+        return pages_for(len(self.record.tokens)) + beams
+
+    def start(self) -> list[Sequence] | None:
+        size = max((len(stop.encode()) for stop in self._stops), default=0)
+        tail = self.record.unmatched_tail(self.engine.tokenizer, size) if self._stops else b""
+        self._slot = self._slots.open(self.request, self._stops, tail)
+        base = self._open_base() if self._slot is not None else None
+        pages = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
+        ticket = self._ticket(pages * PAGE_SIZE) if base is not None else None
+        if base is None or ticket is None:
+            self.release()
+            return None
+        self._pages_ticket = ticket
+        return self._start_base(base)
+
+    def release(self) -> None:
+        super().release()
+        if self._slot is not None:
+            self._slots.close(self._slot)
+            self._slot = None
+
+    def _spread(self) -> list[Sequence]:
+        self.table.unreserve(self._pages_ticket)
+        entries = [self._branch(0) for _ in range(self.request.num_beams)]
+        self._promise(self.request.max_length)
+        self._handles = np.array(entries, np.int64)
+        self._beams = [self._sequence(e, Wants.BEAM, index=i) for i, e in enumerate(entries)]
+        return self._beams
+
+    def _promise(self, tokens_left: int) -> None:
+        promised = self.table.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
+        assert promised, "pages were set aside when the call started"
+
+    def expanded(self) -> None:
+        """The beam step has moved the search on: so move the beams' pages."""
+        assert self._slot is not None
+        s, lanes = self._slots.buffers, self._slot.lanes
+        status = int(s.status[self.slot])
+        if status:
+            raise ModelError(f"the model gave {STATUS[status]}")
+        parents, tokens = s.parent[lanes], s.token[lanes]
+        self.table.unreserve(self._pages_ticket)
+        if self.request.keep_states:
+            self._keep_pool()
+        self._history.append((parents.tolist(), tokens.tolist()))
+        if s.done[self.slot]:
+            self._finish(self._pool())
+            return
+        self._advance(parents, tokens)
+        self._promise(self.request.max_length - len(self._history))
+
+    def _advance(self, parents: Int32, tokens: Int32) -> None:
+        """The first child of a beam takes its entry over; the others fork it."""
+        self._entries.difference_update(self._handles.tolist())
+        self.table.branch(self._handles, parents)
+        self._entries.update(self._handles.tolist())
+        self.table.append_one(self._handles, tokens)
+        for beam, entry in zip(self._beams, self._handles.tolist(), strict=True):
+            beam.entry = entry
+            beam.length += 1
+
+    def _pool(self) -> list[Hypothesis]:
+        """The finished hypotheses, best first."""
+        assert self._slot is not None
+        s, lanes = self._slots.buffers, self._slot.lanes
+        fields = (s.pool_score, s.pool_length, s.pool_parent, s.pool_token, s.pool_ended, s.pool_match_end)
+        rows = zip(*(field[lanes].tolist() for field in fields), strict=True)
+        return [
+            Hypothesis(score, length, parent, token, bool(ended), None if match_end == NO_MATCH else match_end)
+            for score, length, parent, token, ended, match_end in rows
+            if length
+        ]
+
+    def _keep_pool(self) -> None:
+        """Entries for the hypotheses that came into the pool; those that fell out of it lose theirs."""
+        pool = {h.key: h for h in self._pool()}
+        for gone in self._kept.keys() - pool.keys():
+            self._free(self._kept.pop(gone))
+        for key in pool.keys() - self._kept.keys():
+            entry = self.table.fork(self._beams[pool[key].parent].entry)
+            self._entries.add(entry)
+            self.table.append(entry, as_int32([pool[key].token]))
+            self._kept[key] = entry
+
+    def _tokens_of(self, h: Hypothesis) -> tuple[int, ...]:
+        """A hypothesis' new tokens, followed back through the history."""
+        found, lane = [h.token], h.parent
+        for parents, tokens in reversed(self._history[: h.length - 1]):
+            found.append(tokens[lane])
+            lane = parents[lane]
+        return tuple(reversed(found))
+
+    def answer_ended(self) -> None:
+        k = self.request.num_return or self.request.num_beams
+        states = tuple(self._state(None, ()) for _ in range(k)) if self.request.keep_states else ()
+        self.call.finish(BeamResult(self.state.id, ("",) * k, (0.0,) * k, ((),) * k, (True,) * k, states))
+
+    def _finish(self, pool: list[Hypothesis]) -> None:
+        found = pool[: self.request.num_return or self.request.num_beams]
+        token_ids = tuple(map(self._tokens_of, found))
+        states = []
+        if self.request.keep_states:
+            states = [self._state(h, ids) for h, ids in zip(found, token_ids, strict=True)]
+        self.release()
+        result = BeamResult(
+            self.state.id,
+            tuple(map(self._text, token_ids)),
+            tuple(h.score for h in found),
+            token_ids,
+            tuple(h.ended for h in found),
+            tuple(states),
+        )
+        self.engine.loop.finish(self, result)
+
+    def _state(self, h: Hypothesis | None, token_ids: tuple[int, ...]) -> Any:
+        """A hypothesis as a state of its own, its keys and values in place; None: the state as it is."""
+        entry = None if h is None else self._kept.pop(h.key, None)
+        if entry is not None:
+            self._entries.remove(entry)
+        finished = self.record.finished or token_ids[-1] in self.engine.eos_ids
+        match_end = None if h is None else h.match_end
+        stream = self.record.stream
+        return self.engine.store.keep(self.record, token_ids, stream, entry, finished=finished, match_end=match_end)
+
+    def _text(self, token_ids: tuple[int, ...]) -> str:
+        """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""
+        tokenizer = self.engine.tokenizer
+        decoder = Utf8Decoder(self.record.pending_bytes(tokenizer))
+        text = decoder.feed(b"".join(map(tokenizer.token_bytes, token_ids)))
+        return text + decoder.flush() if token_ids and token_ids[-1] in self.engine.eos_ids else text

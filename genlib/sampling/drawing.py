@@ -1,0 +1,121 @@
+"""A sequence's row as it moves along: its parameters, its mask, its edits."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from ..ops.base import Int32
+from .edits import Edits, first_edits
+from .masks import Masks, RowMask, TokenMask
+from .row import MASK_NO_EOS, Row, RowBuffers
+
+if TYPE_CHECKING:
+    from ..calls.requests import GenerateMulti, GenerateToken
+    from ..engine.batch import Draw
+    from ..engine.scheduler import Sequence
+    from ..jobs.continuation import Continuation
+    from ..states.state import Record
+
+
+class Drawing:
+    """How one sequence is drawn from.
+
+    slot: which mask and which region of the edits are its own; -1 until the batch gives it one, with its first draw
+    and to stay. Only a drawing that `needs_slot` gets one.
+    """
+
+    __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "asks", "slot")
+
+    def __init__(self, row: Row, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool) -> None:
+        """edits: as first_edits gives them. counts: whether tokens that are drawn change them."""
+        self._row = row
+        self._first_edits = edits
+        self._counts = counts
+        self._edits: Edits | None = None
+        self._fresh = False  # its edits hold every token that its sequence has
+        self._mask = mask
+        self.asks = mask is not None and mask.asks  # a mask of the caller's decides before each token
+        self._eos_banned = eos_banned
+        self.slot = -1
+
+    @property
+    def top_n(self) -> int:
+        """How many of the most likely tokens are to be told."""
+        return self._row.top_n
+
+    @property
+    def needs_slot(self) -> bool:
+        """Whether it has more than parameters."""
+        return self._mask is not None or self._first_edits is not None
+
+    @property
+    def moves(self) -> bool:
+        """Whether each token changes it."""
+        return self._counts or self.asks
+
+    def advance(self, token: int, *, ended: bool, eos_banned: bool) -> None:
+        """For its job: a token was drawn, the last one or not. Raises TokenMaskError."""
+        self._eos_banned = eos_banned
+        if self._mask is not None:
+            self._mask.accept(token)
+            if not ended:
+                self._mask.refresh(eos_banned=eos_banned)
+
+    def write(self, buffers: RowBuffers, i: int) -> None:
+        """For the batch: all of it, into row i. It has its slot if it needs one."""
+        params, slot = buffers.params, self.slot
+        self._row.write(params, i)
+        if self._eos_banned:
+            params.mask[i] = MASK_NO_EOS
+        if self._mask is not None:
+            params.mask[i] = buffers.mask_row(slot)
+            params.masks[buffers.mask_row(slot)] = self._mask.words
+        if self._first_edits is not None:
+            if self._edits is None:
+                self._edits, self._fresh = Edits(self._first_edits, buffers.edits(slot)), True
+            params.edit_start[i] = buffers.first_edit(slot)
+            params.edit_count[i] = self._edits.size
+
+    def move(self, buffers: RowBuffers, i: int, token: np.int32) -> None:
+        """For the batch, in each step once it is written: what changes. `token` is its sequence's last one."""
+        params = buffers.params
+        if self._mask is not None and self._mask.asks:
+            params.masks[buffers.mask_row(self.slot)] = self._mask.words
+        if self._edits is not None and self._counts:
+            if not self._fresh:
+                self._edits.count(token)
+                params.edit_count[i] = self._edits.size
+            self._fresh = False
+
+
+class Drawings:
+    """The drawings of one call; what its sequences share is worked out once."""
+
+    def __init__(self, request: GenerateToken | GenerateMulti, record: Record, masks: Masks, seed: int) -> None:
+        sampling = request.sampling
+        self._sampling = sampling
+        self._top_n = request.top_logprobs
+        self._seed = seed
+        self._masks = masks
+        self._edits = first_edits(sampling, record)
+        self._allowed = None if sampling.allowed_tokens is None else masks.of(sampling.allowed_tokens)
+
+    def make(self, c: Continuation, stream: int, token_mask: TokenMask | None) -> Drawing:
+        """Of a sequence that draws `c` from `stream` and asks `token_mask`. Raises TokenMaskError."""
+        mask = None
+        if self._allowed is not None or token_mask is not None:
+            mask = RowMask(self._masks, self._allowed, token_mask)
+            mask.refresh(eos_banned=c.eos_banned)
+        row = Row.of(self._sampling, self._seed, stream, self._top_n)
+        return Drawing(row, self._edits, mask, counts=self._sampling.penalises, eos_banned=c.eos_banned)
+
+    def accept(self, c: Continuation, seq: Sequence, draw: Draw) -> None:
+        """Gives a continuation its next token, and prepares the draw behind it. Raises TokenMaskError."""
+        c.accept(draw)
+        drawing: Drawing = seq.row
+        unbanned = len(c.token_ids) == c.request.min_tokens
+        if unbanned or drawing.asks:
+            drawing.advance(draw.token, ended=c.ended, eos_banned=c.eos_banned)
+            seq.row_changed = unbanned

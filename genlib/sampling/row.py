@@ -1,0 +1,114 @@
+"""The sampler's parameters of one sequence, and the buffers of all rows that they are written to."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..ops.base import Int32, RowParams
+from ..ops.rows import row_min_p, row_scale, row_top_p
+from .masks import Masks
+from .params import MAX_BIASES, Sampling
+
+MASK_NONE, MASK_NO_EOS = -1, 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """As RowParams has them: what stays the same from token to token."""
+
+    scale: np.float32
+    top_p: np.uint32
+    min_p: np.float32
+    top_k: int = 0
+    seed: int = 0
+    stream: int = 0
+    top_n: int = 0
+    repetition: float = 1.0
+    presence: float = 0.0
+    frequency: float = 0.0
+
+    @classmethod
+    def of(cls, sampling: Sampling, seed: int, stream: int, top_n: int) -> Row:
+        """From what the caller asked for."""
+        return cls(
+            scale=row_scale(sampling.temperature),
+            top_k=min(sampling.top_k, 2**31 - 1),
+            top_p=row_top_p(sampling.top_p),
+            min_p=row_min_p(sampling.min_p),
+            seed=seed,
+            stream=stream,
+            top_n=top_n,
+            repetition=sampling.repetition_penalty,
+            presence=sampling.presence_penalty,
+            frequency=sampling.frequency_penalty,
+        )
+
+    def write(self, params: RowParams, i: int) -> None:
+        """Into row i, which is to be drawn: without a mask, without edits."""
+        params.scale[i] = self.scale
+        params.top_k[i] = self.top_k
+        params.top_p[i] = self.top_p
+        params.min_p[i] = self.min_p
+        params.seed[i] = self.seed
+        params.stream[i] = self.stream
+        params.top_n[i] = self.top_n
+        params.repetition[i] = self.repetition
+        params.presence[i] = self.presence
+        params.frequency[i] = self.frequency
+        params.mask[i] = MASK_NONE
+        params.forced[i] = -1
+        params.edit_count[i] = 0
+
+
+GREEDY = Row(scale=row_scale(0), top_p=row_top_p(1), min_p=row_min_p(0))
+
+
+class RowBuffers:
+    """RowParams for so many rows, and a slot for each: a row of `masks` and a region of the edits.
+
+    Memory that no row has used is never touched. max_tokens: most that a sequence holds.
+    """
+
+    def __init__(self, max_rows: int, max_tokens: int, masks: Masks) -> None:
+        # A sequence cannot have more entries: its own tokens, those with a bias, and each token once.
+        self._region = min(max_tokens + MAX_BIASES, masks.vocabulary)
+        self._block = np.zeros((3, max_rows * self._region), np.int32)
+        words = np.zeros((1 + max_rows, len(masks.every)), np.uint32)
+        words[MASK_NO_EOS] = masks.no_eos
+        self.params = RowParams(
+            scale=np.zeros(max_rows, np.float32),
+            top_k=np.zeros(max_rows, np.int32),
+            top_p=np.zeros(max_rows, np.uint32),
+            min_p=np.zeros(max_rows, np.float32),
+            seed=np.zeros(max_rows, np.uint64),
+            stream=np.zeros(max_rows, np.uint64),
+            position=np.zeros(max_rows, np.int64),
+            mask=np.zeros(max_rows, np.int32),
+            forced=np.zeros(max_rows, np.int32),
+            top_n=np.zeros(max_rows, np.int32),
+            repetition=np.ones(max_rows, np.float32),
+            presence=np.zeros(max_rows, np.float32),
+            frequency=np.zeros(max_rows, np.float32),
+            edit_start=np.zeros(max_rows, np.int64),
+            edit_count=np.zeros(max_rows, np.int32),
+            masks=words,
+            edit_token=self._block[0],
+            edit_bias=self._block[1].view(np.float32),
+            edit_seen=self._block[2],
+        )
+
+    @staticmethod
+    def mask_row(slot: int) -> int:
+        """The row of `masks` that belongs to a slot."""
+        return 1 + slot
+
+    def first_edit(self, slot: int) -> int:
+        """Where a slot's edits begin."""
+        return slot * self._region
+
+    def edits(self, slot: int) -> Int32:
+        """A slot's region of the edits, [3, most entries]."""
+        first = self.first_edit(slot)
+        return self._block[:, first : first + self._region]

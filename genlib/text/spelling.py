@@ -1,0 +1,75 @@
+"""How the tokens of a vocabulary stand for bytes."""
+
+from __future__ import annotations
+
+import json
+import re
+from dataclasses import dataclass
+from typing import Any, cast
+
+from ..errors import CheckpointError
+
+_BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
+
+
+def _byte_alphabet() -> dict[str, int]:
+    """The character that stands for each byte in byte-level vocabularies, as GPT-2 has them.
+
+    Bytes that Latin-1 shows as a visible character stand for themselves, the others for U+0100 and up, in order.
+    """
+    visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [b for b in range(256) if b not in visible]
+    return {chr(b): b for b in visible} | {chr(0x100 + i): b for i, b in enumerate(hidden)}
+
+
+BYTES = _byte_alphabet()
+
+
+@dataclass(frozen=True, slots=True)
+class Spelling:
+    """How a vocabulary's tokens stand for bytes: by the byte-level alphabet, or as SentencePiece writes them."""
+
+    byte_level: bool = False
+    replacements: tuple[tuple[str, str], ...] = ()
+    byte_fallback: bool = False
+    strip_leading_space: bool = False
+
+    def literal(self, content: str) -> bytes:
+        """The bytes of an added token, which stands for itself."""
+        for old, new in self.replacements:
+            content = content.replace(old, new)
+        return content.encode()
+
+    def bytes_of(self, token: str) -> bytes:
+        """The bytes of a token of the model's vocabulary."""
+        if self.byte_level and all(c in BYTES for c in token):
+            return bytes(BYTES[c] for c in token)
+        match = _BYTE_TOKEN.fullmatch(token) if self.byte_fallback else None
+        return bytes([int(match[1], 16)]) if match else self.literal(token)
+
+
+def component_state(component: Any) -> dict[str, Any] | None:
+    """A tokenizer's component as tokenizer.json has it."""
+    return None if component is None else cast("dict[str, Any]", json.loads(component.__getstate__()))
+
+
+def read_decoder(state: dict[str, Any] | None) -> Spelling:
+    """Raises CheckpointError that names the decoder, unless it is byte-level or SentencePiece-like."""
+    steps = [state] if state is None or state["type"] != "Sequence" else state["decoders"]
+    kinds = [None if step is None else step["type"] for step in steps]
+    if "ByteLevel" in kinds and set(kinds) <= {"ByteLevel", "Fuse"}:
+        return Spelling(byte_level=True)
+    replacements: list[tuple[str, str]] = []
+    strip = False
+    for i, (kind, step) in enumerate(zip(kinds, steps, strict=True)):
+        if kind == "Metaspace":
+            replacements.append((step["replacement"], " "))
+            strip = step["prepend_scheme"] != "never"
+        elif kind == "Replace" and "String" in step["pattern"]:
+            replacements.append((step["pattern"]["String"], step["content"]))
+        elif kind == "Strip" and "Fuse" in kinds[:i] and (step["content"], step["start"], step["stop"]) == (" ", 1, 0):
+            strip = True
+        elif kind not in ("ByteFallback", "Fuse"):
+            rule = "be byte-level, or SentencePiece's with Replace, Metaspace, ByteFallback, Fuse and Strip"
+            raise CheckpointError(f"tokenizer.json: `decoder` must {rule}, got {json.dumps(step)[:200]}")
+    return Spelling(False, tuple(replacements), "ByteFallback" in kinds, strip)

@@ -1,0 +1,219 @@
+"""Between text and token ids: tokenizer.json, with text of users kept apart from control tokens."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Collection
+from pathlib import Path
+from typing import Any
+
+import tokenizers
+from tokenizers import normalizers, pre_tokenizers
+
+from ..checkpoint.fields import read_object
+from ..errors import CheckpointError, InvalidRequest
+from .spelling import BYTES, component_state, read_decoder
+
+
+class Tokenizer:
+    """A checkpoint's tokenizer. Safe to use from many threads.
+
+    prefix_ids: what the checkpoint puts before a text (its BOS), for the creation of a state. What it would put
+    behind one is left out, since generation goes on there. strip_leading_space: whether the space that begins a
+    state's bytes is none of its text, as for SentencePiece vocabularies, which put one before each text.
+    """
+
+    __slots__ = (
+        "_added",
+        "_bytes",
+        "_continuing",
+        "_control",
+        "_ids",
+        "_missing",
+        "_spelling",
+        "_starting",
+        "prefix_ids",
+    )
+
+    def __init__(self, tokenizer: tokenizers.Tokenizer, prefix_ids: list[int], control_ids: Collection[int]) -> None:
+        """Takes the tokenizer over. Raises CheckpointError if its decoder or its vocabulary is of no use here."""
+        self._spelling = read_decoder(component_state(tokenizer.decoder))
+        self._starting = _without_training(tokenizer)
+        self._continuing = _without_prefix(tokenizer)
+        added = tokenizer.get_added_tokens_decoder()
+        self._added = {i: token.content for i, token in added.items()}
+        self._control = frozenset(i for i, token in added.items() if token.special) | {*prefix_ids, *control_ids}
+        self._bytes: dict[int, bytes] = {}
+        self._ids: dict[bytes, int] = {}
+        self._missing = self._missing_bytes()
+        self.prefix_ids = prefix_ids
+
+    @staticmethod
+    def load(folder: Path, *, vocab_size: int | None = None, control_ids: Collection[int] = ()) -> Tokenizer:
+        """Reads tokenizer.json, and tokenizer_config.json where there is one.
+
+        vocab_size: V of the model, which no ordinary token's id may reach. control_ids: ids that are control
+        tokens whether the tokenizer says so or not, such as the model's EOS. Raises CheckpointError.
+        """
+        path = folder / "tokenizer.json"
+        if not path.exists():
+            raise CheckpointError(f"{path} is not there; save the tokenizer as a fast one of transformers")
+        try:
+            raw = tokenizers.Tokenizer.from_file(str(path))
+        except Exception as error:  # the library raises nothing narrower
+            raise CheckpointError(f"{path} cannot be used: {error}") from error
+        tokenizer = Tokenizer(raw, _prefix_ids(folder, raw), control_ids)
+        ordinary = set(raw.get_vocab(with_added_tokens=True).values()) - tokenizer._control
+        largest = max([*ordinary, *tokenizer.prefix_ids], default=0)
+        if vocab_size is not None and largest >= vocab_size:
+            rule = f"be below `vocab_size` ({vocab_size}) of config.json"
+            raise CheckpointError(f"{path}: the ids of tokens must {rule}, got {largest}")
+        return tokenizer
+
+    @property
+    def strip_leading_space(self) -> bool:
+        return self._spelling.strip_leading_space
+
+    def encode(self, text: str, *, continues: bool = False) -> list[int]:
+        """The ids of a text, without `prefix_ids`. No text ever gives a control token.
+
+        continues: the text goes on from another, so that no space is put before it where the tokenizer would.
+        Raises InvalidRequest if the vocabulary has no tokens for a part of the text.
+        """
+        tokenizer = self._continuing if continues else self._starting
+        try:
+            encoding = tokenizer.encode(text, add_special_tokens=False)
+        except Exception as error:  # an unknown character, in a vocabulary without a token for such
+            raise InvalidRequest(f"the text has no tokens in this model's vocabulary: {error}") from error
+        if self._missing:
+            normalizer = tokenizer.normalizer
+            self._refuse_missing(text if normalizer is None else normalizer.normalize_str(text))
+        ids = encoding.ids
+        if self._control.isdisjoint(ids):
+            return ids
+        return self._without_control(text, ids, encoding.offsets)
+
+    def token_bytes(self, token_id: int) -> bytes:
+        """The bytes that a token adds to the text: b"" for control tokens and for ids that no token has."""
+        found = self._bytes.get(token_id)
+        if found is None:
+            found = self._bytes[token_id] = self._spell(token_id)
+        return found
+
+    def _spell(self, token_id: int) -> bytes:
+        if token_id in self._control:
+            return b""
+        if token_id in self._added:
+            return self._spelling.literal(self._added[token_id])
+        token = self._starting.id_to_token(token_id)
+        return b"" if token is None else self._spelling.bytes_of(token)
+
+    def _without_control(self, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> list[int]:
+        """Control tokens spelled by ordinary ones.
+
+        The library leaves special tokens of the added vocabulary alone; but a model may reach one by itself
+        (Unigram, or a vocabulary's whole words), and a control token need not be declared as special.
+        """
+        plain: list[int] = []
+        for token_id, (start, end) in zip(ids, offsets, strict=True):
+            if token_id not in self._control:
+                plain.append(token_id)
+            elif (self._starting.id_to_token(token_id) or "") not in text[start:end]:
+                raise _no_tokens(text[start:end])  # the token for what is unknown
+            else:
+                plain += self._ordinary(text[start:end])
+        return plain
+
+    def _ordinary(self, text: str) -> list[int]:
+        """A text in the longest ordinary tokens, from left to right."""
+        if not self._ids:
+            every = self._starting.get_vocab(with_added_tokens=True).values()
+            self._ids = {self.token_bytes(i): i for i in sorted(every) if self.token_bytes(i)}
+        data, ids = text.encode(), []
+        while data:
+            size = next((n for n in range(len(data), 0, -1) if data[:n] in self._ids), None)
+            if size is None:
+                raise _no_tokens(text)
+            ids.append(self._ids[data[:size]])
+            data = data[size:]
+        return ids
+
+    def _missing_bytes(self) -> frozenset[int]:
+        """Bytes that a byte-level vocabulary drops without a word, as it has no token for them."""
+        model = self._starting.model
+        if not self._spelling.byte_level or getattr(model, "unk_token", None) is not None:
+            return frozenset()
+        return frozenset(b for c, b in BYTES.items() if model.token_to_id(c) is None)
+
+    def _refuse_missing(self, text: str) -> None:
+        for c in text:
+            if not self._missing.isdisjoint(c.encode()):
+                raise _no_tokens(c)
+
+
+def _no_tokens(part: str) -> InvalidRequest:
+    return InvalidRequest(f"the text must be one that the model's vocabulary can spell; it has no tokens for {part!r}")
+
+
+def _without_training(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """Switches off what belongs to training or to fixed batches, and the reading of control tokens from text."""
+    tokenizer.no_truncation()
+    tokenizer.no_padding()
+    tokenizer.encode_special_tokens = True
+    for name in ("dropout", "alpha"):  # they make the tokens of a text random
+        if getattr(tokenizer.model, name, None) is not None:
+            setattr(tokenizer.model, name, None)
+    return tokenizer
+
+
+def _without_prefix(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
+    """A tokenizer that puts no space before a text; the same one if it puts none anyway."""
+    normalizer, splitter = component_state(tokenizer.normalizer), component_state(tokenizer.pre_tokenizer)
+    plain_normalizer, plain_splitter = _drop_prefix(normalizer), _drop_prefix(splitter)
+    if (plain_normalizer, plain_splitter) == (normalizer, splitter):
+        return tokenizer
+    copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
+    if plain_normalizer != normalizer:
+        steps = normalizers.Sequence([])
+        state = {"type": "Sequence", "normalizers": [plain_normalizer] if plain_normalizer else []}
+        steps.__setstate__(json.dumps(state).encode())
+        copy.normalizer = steps
+    if plain_splitter != splitter:
+        parts = pre_tokenizers.Sequence([])
+        parts.__setstate__(json.dumps({"type": "Sequence", "pretokenizers": [plain_splitter]}).encode())
+        copy.pre_tokenizer = parts
+    return _without_training(copy)
+
+
+def _drop_prefix(state: dict[str, Any] | None) -> dict[str, Any] | None:
+    """A normalizer's or pre-tokenizer's state without the step that puts a space first."""
+    if state is None or state["type"] == "Prepend":
+        return None
+    if state["type"] == "Metaspace":
+        return state | {"prepend_scheme": "never"}
+    if state["type"] == "ByteLevel":
+        return state | {"add_prefix_space": False}
+    for key in ("normalizers", "pretokenizers"):
+        if key in state:
+            return state | {key: [kept for kept in map(_drop_prefix, state[key]) if kept is not None]}
+    return state
+
+
+def _prefix_ids(folder: Path, tokenizer: tokenizers.Tokenizer) -> list[int]:
+    """What the post-processor puts before a text, or else the BOS that tokenizer_config.json asks for."""
+    encoding = tokenizer.encode("a", add_special_tokens=True)
+    prefix: list[int] = []
+    for token_id, special in zip(encoding.ids, encoding.special_tokens_mask, strict=True):
+        if not special:
+            break
+        prefix.append(token_id)
+    path = folder / "tokenizer_config.json"
+    settings = read_object(path) if path.exists() else {}
+    if prefix or settings.get("add_bos_token") is not True:
+        return prefix
+    bos = settings.get("bos_token")
+    content = bos.get("content") if isinstance(bos, dict) else bos
+    bos_id = tokenizer.token_to_id(content) if isinstance(content, str) else None
+    if bos_id is None:
+        raise CheckpointError(f"{path}: `bos_token` must be a token, since `add_bos_token` is true, got {content!r}")
+    return [bos_id]
