@@ -11,7 +11,7 @@ from . import aio
 from .api import beam_search, generate_multi, generate_token
 from .calls.call import Call
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
-from .calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
+from .calls.results import BeamResult, MultiResult, Piece, TokenResult, TopLogprob
 from .engine.engine import Engine
 from .engine.stats import EngineStats
 from .errors import (
@@ -32,6 +32,7 @@ from .errors import (
 )
 from .sampling.masks import TokenMask
 from .sampling.params import Sampling
+from .states.score import ScoreResult
 from .states.state import State
 
 __version__ = "0.1.0"

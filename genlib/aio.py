@@ -14,8 +14,10 @@ from typing import Any, TypedDict, Unpack, cast
 
 from .api import TokenOptions
 from .calls.call import Call
-from .calls.requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken
+from .calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from .calls.results import BeamResult, MultiResult, TokenResult
+from .engine.engine import engine_of
+from .ops.searches import EarlyStopping
 from .sampling.params import Sampling
 from .states.state import State
 
@@ -48,14 +50,14 @@ def _arguments(options: object) -> dict[str, Any]:
 
 def generate_token(state: State, *, stream: bool = False, **options: Unpack[TokenOptions]) -> Call[TokenResult]:
     """genlib.generate_token, to await; with stream=True for `async for`. Raises as it does, at once."""
-    return state.engine.submit(GenerateToken(state, **_arguments(options)), stream=stream)
+    return engine_of(state).submit(GenerateToken(state, **_arguments(options)), stream=stream)
 
 
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
     """genlib.generate_multi, to await. Raises as it does, at once."""
-    return state.engine.submit(GenerateMulti(state, **_arguments(options)))
+    return engine_of(state).submit(GenerateMulti(state, **_arguments(options)))
 
 
 def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
     """genlib.beam_search, to await. Raises as it does, at once."""
-    return state.engine.submit(BeamSearch(state, **cast("dict[str, Any]", options)))
+    return engine_of(state).submit(BeamSearch(state, **cast("dict[str, Any]", options)))

@@ -1,13 +1,15 @@
-"""The three calls. Each checks its arguments, submits one request to the state's engine, and waits."""
+"""The three calls. Each checks its arguments, submits one request to the state's engine, and waits for the answer."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Literal, TypedDict, Unpack, cast, overload
 
-from .calls.call import Call
-from .calls.requests import BeamSearch, EarlyStopping, GenerateMulti, GenerateToken, Probability
+from . import defaults
+from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Probability
 from .calls.results import BeamResult, MultiResult, Piece, TokenResult
+from .engine.engine import engine_of
+from .ops.searches import EarlyStopping
 from .sampling.masks import TokenMask
 from .sampling.params import Sampling
 from .states.state import State
@@ -17,6 +19,7 @@ class TokenOptions(TypedDict, total=False):
     """What generate_token takes, by name."""
 
     max_tokens: int
+    min_tokens: int
     temperature: float
     top_p: float
     top_k: int
@@ -27,12 +30,11 @@ class TokenOptions(TypedDict, total=False):
     frequency_penalty: float
     logit_bias: Mapping[int, float] | None
     allowed_tokens: Sequence[int] | None
+    token_mask: TokenMask | None
     stop_sequences: Sequence[str] | None
-    min_tokens: int
     ignore_eos: bool
     probability: Probability
     top_logprobs: int
-    token_mask: TokenMask | None
 
 
 def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:
@@ -47,102 +49,180 @@ def generate_token(state: State, *, stream: Literal[True], **options: Unpack[Tok
 def generate_token(
     state: State,
     *,
-    max_tokens: int = 16,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
+    max_tokens: int = defaults.MAX_TOKENS,
+    min_tokens: int = defaults.MIN_TOKENS,
+    temperature: float = defaults.TEMPERATURE,
+    top_p: float = defaults.TOP_P,
+    top_k: int = defaults.TOP_K,
+    min_p: float = defaults.MIN_P,
     seed: int | None = None,
-    repetition_penalty: float = 1.0,
-    presence_penalty: float = 0.0,
-    frequency_penalty: float = 0.0,
+    repetition_penalty: float = defaults.REPETITION_PENALTY,
+    presence_penalty: float = defaults.PRESENCE_PENALTY,
+    frequency_penalty: float = defaults.FREQUENCY_PENALTY,
     logit_bias: Mapping[int, float] | None = None,
     allowed_tokens: Sequence[int] | None = None,
-    stop_sequences: Sequence[str] | None = None,
-    min_tokens: int = 0,
-    ignore_eos: bool = False,
-    probability: Probability = "model",
-    top_logprobs: int = 0,
     token_mask: TokenMask | None = None,
+    stop_sequences: Sequence[str] | None = None,
+    ignore_eos: bool = False,
+    probability: Probability = defaults.PROBABILITY,
+    top_logprobs: int = defaults.TOP_LOGPROBS,
     stream: bool = False,
 ) -> TokenResult | Iterator[Piece]:
-    """Advances a state by up to `max_tokens` tokens; docs/design.md §5 says what each parameter means.
+    """Generates up to `max_tokens` tokens and appends them to the state.
 
-    With stream=True gives the tokens as they come. A consumer that stops taking commits what it has taken.
-    Raises InvalidRequest, StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull,
-    TokenMaskError, EngineClosed; the state is as it was then.
+    How long:
+        max_tokens: at least 1, and no more than the context has left. Default 16.
+        min_tokens: no end of text and no stop sequence before this many; 0 to max_tokens. Default 0.
+        stop_sequences: the call ends with the token that completes one of these strings, which is kept.
+            None (default) uses the state's own; an empty list uses none. At most 64.
+        ignore_eos: never draw an end-of-text token. Default False.
+    How each token is drawn:
+        temperature: 0 for greedy decoding, or 1e-6 to 1e4. Default 1.
+        top_p: draw from the most likely tokens whose probabilities add up to this; 0 < top_p <= 1. Default 1 (off).
+        top_k: draw from the k most likely tokens; 0 or more. Default 0 (off).
+        min_p: drop tokens below this fraction of the top probability; 0 to 1. Default 0 (off).
+        seed: 0 to 2**64 - 1. None (default) picks one at random; the result reports it.
+        repetition_penalty: divides the logit of every token in the state (multiplies it if negative); 0.01 to 100.
+            Default 1 (off).
+        presence_penalty: subtracted from the logit of every token generated in the state; -100 to 100. Default 0.
+        frequency_penalty: the same, once per occurrence; -100 to 100. Default 0.
+        logit_bias: token id -> value added to its logit, -100 to 100; at most 1024 tokens. Default None.
+        allowed_tokens: the only token ids that may be drawn. None (default) allows all.
+        token_mask: an object that decides before each token which ones may come next (genlib.TokenMask), such as a
+            grammar. Default None.
+    What is returned:
+        probability: "model" (default) reports the model's own probabilities, "sampling" those drawn from.
+        top_logprobs: also report this many of the most likely tokens at each position; 0 to 64. Default 0.
+        stream: return an iterator of Piece, one per token, instead of a TokenResult. A consumer that stops early
+            commits the pieces that it has taken. Default False.
+
+    Raises InvalidRequest (names the parameter), StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity,
+    QueueFull, TokenMaskError, ModelError, EngineClosed; the state is then unchanged.
     """
     sampling = Sampling(
-        temperature, top_p, top_k, min_p, seed,
-        repetition_penalty, presence_penalty, frequency_penalty, logit_bias, allowed_tokens,
-    )  # fmt: skip
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        seed=seed,
+        repetition_penalty=repetition_penalty,
+        presence_penalty=presence_penalty,
+        frequency_penalty=frequency_penalty,
+        logit_bias=logit_bias,
+        allowed_tokens=allowed_tokens,
+    )
     request = GenerateToken(
-        state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos,
-        probability, top_logprobs, token_mask,
-    )  # fmt: skip
-    call: Call[TokenResult] = state.engine.submit(request, stream=stream)
+        state,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        sampling=sampling,
+        token_mask=token_mask,
+        stop_sequences=_stops(stop_sequences),
+        ignore_eos=ignore_eos,
+        probability=probability,
+        top_logprobs=top_logprobs,
+    )
+    call = engine_of(state).submit(request, stream=stream)
     return iter(call) if stream else call.result()
 
 
 def generate_multi(
     state: State,
     *,
-    n: int = 1,
-    max_tokens: int = 16,
-    temperature: float = 1.0,
-    top_p: float = 1.0,
-    top_k: int = 0,
-    min_p: float = 0.0,
+    n: int = defaults.NUM_CONTINUATIONS,
+    max_tokens: int = defaults.MAX_TOKENS,
+    min_tokens: int = defaults.MIN_TOKENS,
+    temperature: float = defaults.TEMPERATURE,
+    top_p: float = defaults.TOP_P,
+    top_k: int = defaults.TOP_K,
+    min_p: float = defaults.MIN_P,
     seed: int | None = None,
-    repetition_penalty: float = 1.0,
-    presence_penalty: float = 0.0,
-    frequency_penalty: float = 0.0,
+    repetition_penalty: float = defaults.REPETITION_PENALTY,
+    presence_penalty: float = defaults.PRESENCE_PENALTY,
+    frequency_penalty: float = defaults.FREQUENCY_PENALTY,
     logit_bias: Mapping[int, float] | None = None,
     allowed_tokens: Sequence[int] | None = None,
-    stop_sequences: Sequence[str] | None = None,
-    min_tokens: int = 0,
-    ignore_eos: bool = False,
-    probability: Probability = "model",
-    top_logprobs: int = 0,
     token_mask: TokenMask | None = None,
+    stop_sequences: Sequence[str] | None = None,
+    ignore_eos: bool = False,
+    probability: Probability = defaults.PROBABILITY,
+    top_logprobs: int = defaults.TOP_LOGPROBS,
     keep_states: bool = False,
 ) -> MultiResult:
-    """Draws n continuations of a state, which is left as it was. The first is what generate_token with the
-    same seed gives, and the i-th does not depend on n. Raises as generate_token does, but for StateBusy."""
+    """Draws `n` continuations of a state, which stays as it is.
+
+    The first is what generate_token gives with the same seed, and none depends on how many there are.
+
+        n: at least 1; more than the engine's max_batch run in waves. Default 1.
+        keep_states: make each continuation a state of its own (`.state`), with its keys and values in place.
+            Default False.
+        token_mask: each continuation asks a fork of it.
+
+    All other parameters are those of generate_token. Raises as generate_token does, but for StateBusy.
+    """
     sampling = Sampling(
-        temperature, top_p, top_k, min_p, seed,
-        repetition_penalty, presence_penalty, frequency_penalty, logit_bias, allowed_tokens,
-    )  # fmt: skip
+        temperature=temperature,
+        top_p=top_p,
+        top_k=top_k,
+        min_p=min_p,
+        seed=seed,
+        repetition_penalty=repetition_penalty,
+        presence_penalty=presence_penalty,
+        frequency_penalty=frequency_penalty,
+        logit_bias=logit_bias,
+        allowed_tokens=allowed_tokens,
+    )
     request = GenerateMulti(
-        state, max_tokens, min_tokens, sampling, _stops(stop_sequences), ignore_eos,
-        probability, top_logprobs, token_mask, n, keep_states,
-    )  # fmt: skip
-    return state.engine.submit(request).result()
+        state,
+        n=n,
+        max_tokens=max_tokens,
+        min_tokens=min_tokens,
+        sampling=sampling,
+        token_mask=token_mask,
+        stop_sequences=_stops(stop_sequences),
+        ignore_eos=ignore_eos,
+        probability=probability,
+        top_logprobs=top_logprobs,
+        keep_states=keep_states,
+    )
+    return engine_of(state).submit(request).result()
 
 
 def beam_search(
     state: State,
     *,
-    num_beams: int = 4,
-    max_length: int = 16,
-    early_stopping: EarlyStopping = False,
-    length_penalty: float = 1.0,
+    num_beams: int = defaults.NUM_BEAMS,
+    max_length: int = defaults.MAX_LENGTH,
+    early_stopping: EarlyStopping = defaults.EARLY_STOPPING,
+    length_penalty: float = defaults.LENGTH_PENALTY,
     num_return: int | None = None,
     stop_sequences: Sequence[str] | None = None,
     keep_states: bool = False,
 ) -> BeamResult:
-    """Searches the best continuations of up to `max_length` new tokens. The state is left as it was.
+    """Searches for the most likely continuations of a state, which stays as it is.
 
-    The search is transformers' (docs/design.md §9). Raises as generate_multi does.
+    The search is that of transformers' `generate(num_beams=...)`, token for token.
+
+        num_beams: 1 to the engine's max_batch; 1 is greedy decoding. Default 4.
+        max_length: most new tokens; the state's own do not count. At least 1. Default 16.
+        early_stopping: True stops once num_beams hypotheses are finished; False (default) once none of the running
+            beams is likely to beat them; "never" once none of them can.
+        length_penalty: a score is the sum of log-probabilities divided by length ** length_penalty. Any finite
+            number. Default 1.
+        num_return: how many of the best to return; 1 to num_beams. None (default) returns num_beams.
+        stop_sequences: strings that finish a hypothesis, as for generate_token. Default: the state's own.
+        keep_states: make each result a state of its own (`.states`). Default False.
+
+    Raises as generate_multi does.
     """
     request = BeamSearch(
         state,
-        num_beams,
-        max_length,
-        early_stopping,
-        length_penalty,
-        num_return,
-        _stops(stop_sequences),
-        keep_states,
+        num_beams=num_beams,
+        max_length=max_length,
+        early_stopping=early_stopping,
+        length_penalty=length_penalty,
+        num_return=num_return,
+        stop_sequences=_stops(stop_sequences),
+        keep_states=keep_states,
     )
-    return state.engine.submit(request).result()
+    return engine_of(state).submit(request).result()

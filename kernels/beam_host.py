@@ -15,7 +15,7 @@ from genlib.ops.cpu import CpuOps
 from .host import numpy_logits
 from .searches import Searches
 
-_FIELDS = [field.name for field in fields(contract.Searches)] + ["past_parent", "past_token"]
+_FIELDS = [field.name for field in fields(contract.SearchBuffers)] + ["past_parent", "past_token"]
 
 
 class BeamHost:
@@ -43,7 +43,7 @@ class BeamHost:
             arrays.num_live = np.array([len(going)], np.int32)
             arrays.live = np.resize(going, len(arrays.live))
             arrays.first_row = arrays.lane[arrays.live]
-        self._ops.beam_step(numpy_logits(logits), cast(contract.Searches, arrays))
+        self._ops.beam_step(numpy_logits(logits), cast(contract.SearchBuffers, arrays))
         for slot in going.tolist():
             if arrays.status[slot] == 0:
                 first, step = int(arrays.lane[slot]), int(arrays.length[slot]) - 1

@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from genlib.ops import rows
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.buffers import SamplerOutput, RowParams
 from genlib.ops.cpu import CpuOps
 
 from .request import Request
@@ -82,7 +82,7 @@ def borrowed(ops: CpuOps | None, num_rows: int) -> Iterator[CpuOps]:
 def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
     """Samples by `ops`, or by threads that live as long as the call."""
     S, N = request.num_rows, request.top_logprobs
-    drawn = Drawn(
+    drawn = SamplerOutput(
         token=np.empty(S, np.int32),
         probability=out.probability.numpy(),
         logprob=out.logprob.numpy(),

@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from genlib.calls.requests import EarlyStopping
+from genlib.ops.searches import EarlyStopping
 from genlib.checks import check_int, check_token_ids, is_number, refuse
 from genlib.ops.searches import NO_MATCH
 from genlib.text import automaton
@@ -53,7 +53,7 @@ class Searches:
 
     After each step, `token` [R] is what each beam goes on with and `parent` [R] the beam of its search, from 0 on,
     that it went on from; `done` and `status` [B] say which searches go on: all others are passed over. The fields up to
-    stop_ends are those of genlib.ops.searches.Searches, which describes them.
+    stop_ends are those of genlib.ops.searches.SearchBuffers, which describes them.
     """
 
     num_live: torch.Tensor

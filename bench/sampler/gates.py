@@ -9,7 +9,7 @@ import torch
 from genlib.kernels import sample
 
 from genlib.ops import reference_sampling as reference
-from genlib.ops.base import Drawn
+from genlib.ops.buffers import SamplerOutput
 
 from .cells import Cell
 from .contestant import Contestant, Draw
@@ -30,7 +30,7 @@ class Gate:
         self._rows = logits[:CHECKED].float().cpu().numpy()
         R, N = len(self._rows), cell.setting.top_n
         ints, floats = (lambda *shape: np.zeros(shape, np.int32)), (lambda *shape: np.zeros(shape, np.float32))
-        self.expected = Drawn(
+        self.expected = SamplerOutput(
             ints(R), floats(R), floats(R), floats(R), ints(R), ints(R), ints(R, N), floats(R, N), floats(R, N)
         )
         self._params = params_of(cell)

@@ -9,9 +9,10 @@ import torch
 
 import genlib
 from genlib._native import StateTable
-from genlib.engine.batch import Batch, max_pages
+from genlib.engine.batch import Batch
 from genlib.jobs.search_slots import SearchSlots
 from genlib.model.load import load
+from genlib.states.cache import pages_for
 
 from .cells import MODEL_V, Cell
 
@@ -50,8 +51,8 @@ def _logits_of_text(tokens: list[int]) -> np.ndarray:
         model, table, N = loaded.model, StateTable(LENGTH), len(tokens)
         assert model.vocab_size == MODEL_V
         slots = SearchSlots(1, 1, MODEL_V, frozenset(), loaded.tokenizer.token_bytes)
-        batch = Batch(N, N, max_pages(model.context_length), MODEL_V, frozenset(), slots.buffers)
-        model.prepare(batch, LENGTH)
+        batch = Batch(N, N, pages_for(model.context_length), MODEL_V, frozenset(), slots.buffers)
+        model.prepare(batch.buffers, LENGTH)
         entry = table.create(0)
         table.append(entry, np.asarray(tokens, np.int32))
         plan, entries = batch.plan, np.array([entry], np.int64)

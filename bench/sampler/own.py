@@ -13,7 +13,7 @@ from genlib.kernels.host import numpy_logits, row_params
 from genlib.kernels.request import Request
 
 from genlib import _native
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.cpu import CpuOps
 
 from .cells import Cell
@@ -95,7 +95,7 @@ def recorded(cell: Cell, device: str, width: str, threads: int) -> Draw:  # noqa
     params = params_of(cell)
     kinds = (np.int32, np.float32, np.float32, np.float32, np.int32, np.int32)
     tops = (np.int32, np.float32, np.float32)
-    out = Drawn(*(np.empty(S, kind) for kind in kinds), *(np.empty((S, N), kind) for kind in tops))
+    out = SamplerOutput(*(np.empty(S, kind) for kind in kinds), *(np.empty((S, N), kind) for kind in tops))
     plan: Any = SimpleNamespace(num_draws=np.array([S], np.int32))
     probability = torch.from_numpy(out.sampling_probability if cell.setting.temperature else out.probability)
     token, steps = torch.from_numpy(out.token), {}

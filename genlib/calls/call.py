@@ -17,7 +17,7 @@ from .results import Piece, Result
 R_co = TypeVar("R_co", bound=Result, covariant=True)
 
 
-class Owner(Protocol):
+class CallOwner(Protocol):
     """Who runs the call: the engine."""
 
     def cancel(self, call: Call[Result]) -> None: ...
@@ -30,7 +30,7 @@ class Call(Generic[R_co]):
     Every method may be used from any thread; one consumer takes the pieces.
     """
 
-    def __init__(self, owner: Owner, *, streams: bool) -> None:
+    def __init__(self, owner: CallOwner, *, streams: bool) -> None:
         self.streams = streams
         self._owner = owner
         self._changed = threading.Condition()

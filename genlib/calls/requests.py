@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
+from .. import defaults
 from ..checks import check_bool, check_int, check_stop_sequences, is_number, refuse
+from ..ops.buffers import MAX_TOP_LOGPROBS
+from ..ops.searches import EarlyStopping
 from ..sampling.masks import TokenMask, check_token_mask
 from ..sampling.params import Sampling
+from ..states.state import State
 
-if TYPE_CHECKING:
-    from ..states.state import State
-
-EarlyStopping = Literal["never"] | bool
 Probability = Literal["model", "sampling"]
-
-MAX_TOP_LOGPROBS = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,13 +25,13 @@ class _Generate:
     """
 
     state: State
-    max_tokens: int = 16
-    min_tokens: int = 0
+    max_tokens: int = defaults.MAX_TOKENS
+    min_tokens: int = defaults.MIN_TOKENS
     sampling: Sampling = field(default_factory=Sampling)
     stop_sequences: tuple[str, ...] | None = None
     ignore_eos: bool = False
-    probability: Probability = "model"
-    top_logprobs: int = 0
+    probability: Probability = defaults.PROBABILITY
+    top_logprobs: int = defaults.TOP_LOGPROBS
     token_mask: TokenMask | None = None
 
     def __post_init__(self) -> None:
@@ -60,7 +58,7 @@ class GenerateToken(_Generate):
 class GenerateMulti(_Generate):
     """Draw `n` continuations of a state, which is left as it was."""
 
-    n: int = 1
+    n: int = defaults.NUM_CONTINUATIONS
     keep_states: bool = False
 
     def __post_init__(self) -> None:
@@ -74,10 +72,10 @@ class BeamSearch:
     """Search the `num_return` best continuations of up to `max_length` new tokens (docs/design.md §9)."""
 
     state: State
-    num_beams: int = 4
-    max_length: int = 16
-    early_stopping: EarlyStopping = False
-    length_penalty: float = 1.0
+    num_beams: int = defaults.NUM_BEAMS
+    max_length: int = defaults.MAX_LENGTH
+    early_stopping: EarlyStopping = defaults.EARLY_STOPPING
+    length_penalty: float = defaults.LENGTH_PENALTY
     num_return: int | None = None
     stop_sequences: tuple[str, ...] | None = None
     keep_states: bool = False

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
-if TYPE_CHECKING:
-    from ..states.state import State
+from ..states.score import ScoreResult
+from ..states.state import State
 
 FinishReason = Literal["stop_sequence", "end_of_text"]
 
@@ -23,9 +23,9 @@ class TopLogprob:
     logprob: float
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One token of a stream, with the keys of TokenResult. `text` may be "" (half a code point).
+    """One token of a stream, with the fields of TokenResult. `text` may be "" (half a code point).
 
     The last piece of a stream that ends may hold no token, when what ended it is not shown (end of text).
     """
@@ -43,8 +43,8 @@ class Piece:
     top_logprobs: tuple[tuple[TopLogprob, ...], ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
-class TokenResult:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TokenResult(Piece):
     """What generate_token answers, and each continuation of generate_multi.
 
     text == "".join(new_tokens). probabilities and logprobs are those of each of new_tokens; token_ids are
@@ -54,18 +54,7 @@ class TokenResult:
     tokens in the place of each of new_tokens, best first, before temperature, penalties, bias and masks.
     """
 
-    state_id: str
-    text: str
-    new_tokens: tuple[str, ...]
-    token_ids: tuple[int, ...]
-    probabilities: tuple[float, ...]
-    logprobs: tuple[float, ...]
-    finished: bool
-    finish_reason: FinishReason | None
-    stop_sequence: str | None
-    seed: int
     state: State | None = None
-    top_logprobs: tuple[tuple[TopLogprob, ...], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,16 +81,6 @@ class BeamResult:
     token_ids: tuple[tuple[int, ...], ...]
     finished: tuple[bool, ...]
     states: tuple[State, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class ScoreResult:
-    """What score answers: a log-probability for each token of the text, and their sum."""
-
-    state_id: str
-    token_ids: tuple[int, ...]
-    logprobs: tuple[float, ...]
-    total: float
 
 
 Result = TokenResult | MultiResult | BeamResult | ScoreResult

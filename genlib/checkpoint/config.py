@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal, cast
 
-from ..ops.base import Float32
+from ..ops.arrays import Float32
 from . import rope
 from .fields import LARGEST_INT, Fields, raise_problems, read_object
 from .rope import Rope, read_rope

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from ..ops.base import Float32
+from ..ops.arrays import Float32
 from .fields import Fields
 
 Scaling = Literal["none", "linear", "llama3"]

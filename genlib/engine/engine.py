@@ -10,18 +10,20 @@ from typing import Any, overload
 
 from ..calls.call import Call
 from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
-from ..calls.results import BeamResult, MultiResult, ScoreResult, TokenResult
+from ..calls.results import BeamResult, MultiResult, TokenResult
 from ..checks import check_bool, check_int, check_stop_sequences, check_text, refuse
 from ..errors import InvalidRequest, OutOfCapacity
-from ..jobs.base import TokenJob
+from ..jobs.base import Resources
 from ..jobs.dispatch import job_for
 from ..jobs.search_slots import SearchSlots
 from ..model.base import LoadedModel
 from ..model.load import load
-from ..states.cache import Cache
-from ..states.state import Record, Segment, State
+from ..states.cache import Cache, pages_for
+from ..states.record import Record, Segment
+from ..states.score import ScoreResult
+from ..states.state import State
 from ..states.store import Store
-from .batch import Batch, max_pages
+from .batch import Batch
 from .limits import Limits
 from .loop import Loop
 from .options import Options
@@ -55,7 +57,15 @@ class Engine:
         batch_invariant: bool = True,
         state_dir: str | os.PathLike[str] | None = None,
     ) -> None:
-        options = Options(threads, kv_memory, max_batch, prefill_chunk, max_queue, batch_invariant, state_dir)
+        options = Options(
+            threads=threads,
+            kv_memory=kv_memory,
+            max_batch=max_batch,
+            prefill_chunk=prefill_chunk,
+            max_queue=max_queue,
+            batch_invariant=batch_invariant,
+            state_dir=state_dir,
+        )
         loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
         self.tokenizer = loaded.tokenizer
         self.eos_ids = loaded.eos_ids
@@ -65,19 +75,33 @@ class Engine:
         self.vocab_size = loaded.model.vocab_size
         self._model = loaded.model
         self._started = time.monotonic()
-        self._limits = Limits(self.vocab_size, self.eos_ids, self.context_length, max_batch)
+        self._limits = Limits(
+            vocab_size=self.vocab_size,
+            eos_ids=self.eos_ids,
+            context_length=self.context_length,
+            max_batch=max_batch,
+        )
         num_pages = options.num_pages(self._model.page_bytes)
         self.cache = Cache(num_pages)
-        self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
         self.store = Store(self, self.cache)
-        longest = max_pages(self.context_length)
-        self.searches = SearchSlots(
+        self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
+        searches = SearchSlots(
             max_batch, self.context_length, self.vocab_size, self.eos_ids, self.tokenizer.token_bytes
         )
-        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, self.searches.buffers)
-        self.masks = batch.masks
-        self._model.prepare(batch, num_pages)
+        longest = pages_for(self.context_length)
+        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, searches.buffers)
+        self._model.prepare(batch.buffers, num_pages)
         self.loop = Loop(self._model, batch, self.cache, self.scheduler)
+        self._resources = Resources(
+            runner=self.loop,
+            cache=self.cache,
+            store=self.store,
+            searches=searches,
+            tokenizer=self.tokenizer,
+            eos_ids=self.eos_ids,
+            masks=batch.masks,
+            max_batch=max_batch,
+        )
 
     @property
     def lock(self) -> threading.RLock:
@@ -100,17 +124,17 @@ class Engine:
         with self.lock:
             table, loop = self.cache.table, self.loop
             return EngineStats(
-                len(self.store),
-                self.scheduler.num_jobs,
-                len(self.scheduler.waiting),
-                self.cache.num_pages,
-                table.num_free,
-                self._model.page_bytes,
-                loop.num_steps,
-                loop.prompt_tokens,
-                loop.generated_tokens,
-                loop.last_step_age,
-                time.monotonic() - self._started,
+                num_states=len(self.store),
+                running=self.scheduler.num_jobs,
+                waiting=len(self.scheduler.waiting),
+                pages_total=self.cache.num_pages,
+                pages_free=table.num_free,
+                page_bytes=self._model.page_bytes,
+                steps=loop.num_steps,
+                prompt_tokens=loop.prompt_tokens,
+                generated_tokens=loop.generated_tokens,
+                last_step_age=loop.last_step_age,
+                uptime=time.monotonic() - self._started,
             )
 
     # States.
@@ -138,7 +162,13 @@ class Engine:
         self._limits.check_context(len(ids), name)
         check_text("namespace", namespace)
         with self.lock:
-            return self.store.add(Record(ids, [Segment(0, False)], stops, self.store.namespace(namespace)))
+            record = Record(
+                tokens=ids,
+                segments=[Segment(start=0, generated=False)],
+                stop_sequences=stops,
+                namespace=self.store.namespace(namespace),
+            )
+            return self.store.add(record)
 
     def _first_tokens(self, prompt: str | None) -> list[int]:
         return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
@@ -210,21 +240,31 @@ class Engine:
             ended = record.finished and not isinstance(request, Score)
             if not ended:
                 self._limits.check_request(request, len(record.tokens))
-            job = job_for(self, call, request)
+            job = job_for(self._resources, call, request)
             if job.pages_needed() > self.cache.num_pages:
                 raise OutOfCapacity(
                     f"the call can need {job.pages_needed()} pages, but `kv_memory` holds {self.cache.num_pages}"
                 )
-            if isinstance(job, TokenJob):
-                self.store.check_idle(request.state)
+            job.claim()
             if ended:
                 job.answer_ended()
                 return call
-            self.loop.submit(job)
-            if isinstance(job, TokenJob):
-                self.store.lock(request.state, call)
+            try:
+                self.loop.submit(job)
+            except Exception:
+                job.release()
+                raise
         return call
 
     def score(self, state: State, text: str) -> Call[ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state."""
         return self.submit(Score(state, self.tokenize(text)))
+
+
+def engine_of(state: object) -> Engine:
+    """The engine that owns a state. Raises InvalidRequest if it is not a state."""
+    if not isinstance(state, State):
+        raise refuse("state", "be a State, as engine.create_state gives it", state)
+    engine = state.engine
+    assert isinstance(engine, Engine)
+    return engine

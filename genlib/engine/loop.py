@@ -1,4 +1,4 @@
-"""The one thread that steps: admit, schedule, build the batch, run the model, hand out what came of it.
+"""The one thread that steps: begin (admit, schedule, fill the batch), run the model, hand out what came of it.
 
 The lock guards everything but the model's run, so that states can be read, forked and made while a step runs.
 """
@@ -15,17 +15,17 @@ import numpy as np
 from ..calls.call import cancelled
 from ..calls.results import Result
 from ..errors import EngineClosed, GenlibError, ModelError
-from ..jobs.base import TokenJob
+from ..jobs.base import Job
+from ..jobs.sequence import Sequence, Wants
 from ..model.base import Model
+from ..ops.buffers import explain_status
 from ..states.cache import Cache
 from .batch import Batch
-from .scheduler import Job, Scheduler, Sequence, Wants
+from .scheduler import Scheduler
 
 log = logging.getLogger("genlib")
 
-_DRAW = Wants.DRAW  # looked up for every token
-
-_STATUS = {1: "no finite logit among the tokens allowed", 2: "a logit of +inf"}
+_TOKEN = Wants.TOKEN  # looked up for every token
 
 
 class Loop:
@@ -41,7 +41,7 @@ class Loop:
         self._wake = threading.Condition(self.lock)
         self._jobs: dict[object, Job] = {}  # by call, until it is settled
         self._cancelled: list[Job] = []
-        self._stopped: list[tuple[TokenJob, int | None, threading.Event]] = []
+        self._stopped: list[tuple[Job, int | None, threading.Event]] = []
         self._closed = False
         self._progress = time.monotonic()
         self._copies = np.zeros((64, 2), np.int32)
@@ -62,7 +62,7 @@ class Loop:
         """Commits a stream: all of it, or what its consumer has taken. Waits for the step that it is in."""
         with self.lock:
             job = self._jobs.get(call)
-            if not isinstance(job, TokenJob) or job.cancelled:
+            if job is None or job.cancelled:
                 return
             if job.call.done:
                 self._settle(job, taken)
@@ -96,69 +96,89 @@ class Loop:
             return 0.0
         return time.monotonic() - self._progress
 
+    # Called by jobs, on the thread, with the lock held (jobs.base.Runner).
+
+    def add(self, sequences: list[Sequence]) -> None:
+        self._scheduler.add(sequences)
+
+    def remove(self, sequences: list[Sequence]) -> None:
+        self._scheduler.remove(sequences)
+
+    def finish(self, job: Job, result: Result) -> None:
+        self._scheduler.end(job)
+        if not job.call.streams:
+            self._jobs.pop(job.call, None)
+        job.call.finish(result)
+
     # The thread.
 
     def _run(self) -> None:
-        work: list[tuple[Sequence, int]] = []
-        while True:
-            with self._wake:
-                while not (self._closed or self._cancelled or self._stopped or not self._scheduler.idle):
-                    self._wake.wait()
-                if self._closed:
-                    break
-                tokens = self._begin()
-                work = self._batch.work if tokens else []
-            if not work:
-                continue
-            try:
-                self._model.run(tokens)
-            except Exception as error:
-                self._fail_all(work, error)
-                continue
-            with self.lock:
-                self._finish(work)
+        while self._wait():
+            self._step()
         with self.lock:
             for job in list(self._jobs.values()):
-                self.fail(job, EngineClosed("the engine was closed while the call ran"))
+                self._fail(job, EngineClosed("the engine was closed while the call ran"))
             for _, _, settled in self._stopped:
                 settled.set()
 
-    def _settle(self, job: TokenJob, taken: int | None) -> None:
-        self._scheduler.end(job)
-        job.settle(taken)
-        self._jobs.pop(job.call, None)
+    def _wait(self) -> bool:
+        """Until there is something to do; False once the engine is closed."""
+        with self._wake:
+            while not (self._closed or self._cancelled or self._stopped or not self._scheduler.idle):
+                self._wake.wait()
+            return not self._closed
+
+    def _step(self) -> None:
+        """One token of every sequence that runs."""
+        with self.lock:
+            work, num_tokens = self._begin()
+        if not work:
+            return
+        try:
+            self._model.run(num_tokens)
+        except Exception as error:
+            self._fail_all(work, error)
+            return
+        with self.lock:
+            self._take_in(work)
+            self._hand_out()
 
     def _heed(self) -> None:
         """Ends the calls that were cancelled or stopped since the last step."""
         for job in self._cancelled:
             if job.call in self._jobs:
-                self.fail(job, cancelled())
+                self._fail(job, cancelled())
         self._cancelled.clear()
         for stopped, taken, settled in self._stopped:
             if not stopped.cancelled:
-                self._settle(stopped, taken)
-                stopped.call.finish(stopped.result())
+                stopped.call.finish(self._settle(stopped, taken))
             settled.set()
         self._stopped.clear()
 
-    def _begin(self) -> int:
-        """Prepares the next step. Returns its number of tokens, 0 if there is nothing to run."""
+    def _settle(self, job: Job, taken: int | None) -> Result:
+        self._scheduler.end(job)
+        result = job.settle(taken)
+        self._jobs.pop(job.call, None)
+        return result
+
+    def _begin(self) -> tuple[list[tuple[Sequence, int]], int]:
+        """Prepares the next step. Returns its work, which may be nothing, and its number of tokens."""
         self._progress = time.monotonic()
         self._heed()
         if self._scheduler.waiting:
             self._admit()
         work = self._scheduler.plan()
         if not work:
-            return 0
+            return work, 0
         table = self._cache.table
-        tokens = self._batch.build(work, table)
+        num_tokens = self._batch.build(work, table)
         copies = table.num_copies
         if copies:
             if copies > len(self._copies):
                 self._copies = np.zeros((2 * copies, 2), np.int32)
             table.take_copies(self._copies)
             self._model.copy_pages(self._copies[:copies])
-        return tokens
+        return work, num_tokens
 
     def _admit(self) -> None:
         """Starts what the batch and the pages have room for. A job that cannot start ends alone."""
@@ -169,46 +189,46 @@ class Loop:
             except Exception as error:
                 self._break(self._scheduler.waiting[0], error)
 
-    def _finish(self, work: list[tuple[Sequence, int]]) -> None:
-        """Takes in what a step computed, and hands it to the jobs."""
+    def _take_in(self, work: list[tuple[Sequence, int]]) -> None:
+        """Notes what a step has computed: keys and values of all its tokens, and the new tokens."""
         self.num_steps += 1
         batch, table = self._batch, self._cache.table
         table.commit_many(batch.entries, batch.plan.lengths[: len(work)])
         for seq, count in work:
             seq.computed += count
-        draws = batch.num_draws
-        self.generated_tokens += draws
-        self.prompt_tokens += int(batch.plan.num_tokens[0]) - draws
-        if draws:
-            table.append_one(batch.draw_entries, batch.drawn.token[:draws])
-        self._hand_out()
-        for seq in batch.silent:
-            if not seq.pending and not seq.job.cancelled:
-                self._guard(seq.job, seq.job.computed, seq)
+        new = batch.num_new
+        self.generated_tokens += new
+        self.prompt_tokens += int(batch.plan.num_tokens[0]) - new
+        if new:
+            table.append_one(batch.new_entries, batch.output.token[:new])
 
     def _hand_out(self) -> None:
-        batch, status = self._batch, self._batch.drawn.status
-        draws = batch.draws()
-        bad = status[: len(draws)].any()
+        """Gives each job what the step has for its sequences."""
+        batch, status = self._batch, self._batch.output.status
+        sampled = batch.sampled()
+        bad = status[: len(sampled)].any()
         searches: set[int] = set()
         for seq, row, num in batch.rows:
             job = seq.job
             if job.cancelled:
                 continue
-            if bad and seq.wants is not Wants.BEAM and status[row : row + num].any():
-                reason = _STATUS[int(status[row : row + num].max())]
-                self.fail(job, ModelError(f"the model gave {reason}"))
-            elif seq.wants is _DRAW:
+            if bad and seq.wants is not Wants.BEAMS and status[row : row + num].any():
+                reason = explain_status(int(status[row : row + num].max()))
+                self._fail(job, ModelError(f"the model gave {reason}"))
+            elif seq.wants is _TOKEN:
                 seq.length += 1
                 try:  # _guard, without a call for each token
-                    job.drawn(seq, draws[row])
+                    job.on_token(seq, sampled[row])
                 except Exception as error:
                     self._break(job, error)
-            elif seq.wants is Wants.SCORE:
-                self._guard(job, job.scored, seq, [draw.logprob for draw in draws[row : row + num]])
+            elif seq.wants is Wants.SCORES:
+                self._guard(job, job.on_scores, [token.logprob for token in sampled[row : row + num]])
             elif id(job) not in searches:
                 searches.add(id(job))
-                self._guard(job, job.expanded)
+                self._guard(job, job.on_beams)
+        for seq in batch.silent:
+            if not seq.pending and not seq.job.cancelled:
+                self._guard(seq.job, seq.job.on_prefilled, seq)
 
     def _guard(self, job: Job, step: Callable[..., None], *args: object) -> None:
         """A job that breaks ends alone."""
@@ -221,16 +241,9 @@ class Loop:
         """Fails a job; what nobody foresaw is logged too."""
         if not isinstance(error, GenlibError):
             log.error("a call failed", exc_info=error)
-        self.fail(job, error)
+        self._fail(job, error)
 
-    def finish(self, job: Job, result: Result) -> None:
-        """A job has ended well: its sequences leave the batch, and whoever waits gets the result."""
-        self._scheduler.end(job)
-        if not job.call.streams:
-            self._jobs.pop(job.call, None)
-        job.call.finish(result)
-
-    def fail(self, job: Job, error: Exception) -> None:
+    def _fail(self, job: Job, error: Exception) -> None:
         """Ends a job with an error; its state is as it was."""
         job.cancelled = True
         self._scheduler.end(job)
@@ -245,4 +258,4 @@ class Loop:
         with self.lock:
             for seq, _ in work:
                 if not seq.job.cancelled:
-                    self.fail(seq.job, known)
+                    self._fail(seq.job, known)

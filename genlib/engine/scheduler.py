@@ -1,6 +1,6 @@
 """Which sequences run in the next step, and how many tokens each feeds. Plain Python: no arrays, no device.
 
-    jobs wait (in order) ──start──▶ sequences run ──▶ each step: one token for those that are drawing, then
+    jobs wait (in order) ──start──▶ sequences run ──▶ each step: one token for those that are generating, then
                                                       chunks of those that still have tokens to catch up with
 
 A job is a call on its way: it owns one sequence, or many. It is started when the batch has room for its
@@ -11,81 +11,13 @@ result, only when it is there: rows do not see each other.
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass
-from enum import Enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING
 
 from ..errors import QueueFull
+from ..jobs.sequence import Sequence, Wants
 
 if TYPE_CHECKING:
-    from ..calls.call import Call
-    from .batch import Draw
-
-
-class Wants(Enum):
-    """What a sequence wants of the logits behind its last token."""
-
-    NOTHING = 0  # only keys and values: the base that n continuations or beams start from
-    DRAW = 1  # the next token
-    SCORE = 2  # the probability of tokens that are known
-    BEAM = 3  # what its search goes on with; all beams of a search step together
-
-
-@dataclass(slots=True, eq=False)
-class Sequence:
-    """One row being generated. `entry` is its handle in the state table, owned by `job`.
-
-    The entry holds `length` tokens; keys and values of the first `computed` are in its pages. `row` is what
-    the sampler needs to know, opaque here; whoever replaces it sets `row_changed`.
-    """
-
-    job: Job
-    entry: int
-    length: int
-    computed: int
-    wants: Wants
-    row: Any = None
-    row_changed: bool = True
-    index: int = 0  # which continuation or beam
-    logits_from: int = 0  # SCORE: the first position whose logits are wanted
-
-    @property
-    def pending(self) -> int:
-        """Tokens not fed yet."""
-        return self.length - self.computed
-
-
-class Job(Protocol):
-    """A call on its way, as the scheduler and the engine see it."""
-
-    call: Call[Any]
-    cancelled: bool
-
-    @property
-    def slot(self) -> int:
-        """Of a beam search: where the beam step has it."""
-
-    @property
-    def width(self) -> int:
-        """Most sequences that it runs at a time."""
-
-    def start(self) -> list[Sequence] | None:
-        """Its first sequences, with all pages that it can need promised; or None: no pages now, try later."""
-
-    def computed(self, seq: Sequence) -> None:
-        """A sequence that wants NOTHING has all its keys and values."""
-
-    def drawn(self, seq: Sequence, draw: Draw) -> None:
-        """A sequence has its next token, which its entry holds already."""
-
-    def scored(self, _seq: Sequence, logprobs: list[float]) -> None:
-        """The log-probabilities of a sequence's next known tokens."""
-
-    def expanded(self) -> None:
-        """The beam step has chosen what its beams go on with."""
-
-    def release(self) -> None:
-        """Gives back all it holds; the state is as it was."""
+    from ..jobs.base import Job
 
 
 class Scheduler:
@@ -151,7 +83,7 @@ class Scheduler:
             self.running = [s for s in self.running if s.job is not job]
 
     def plan(self) -> list[tuple[Sequence, int]]:
-        """The work of the next step: sequences with the number of tokens to feed, those to be drawn from first.
+        """The work of the next step: sequences with the number of tokens to feed, those that want a token first.
 
         Sequences with one token to feed go first, all of them (max_batch ≤ chunk); what is left of the
         chunk goes to those with more, in the order in which they came. Beams of one search are fed together.
@@ -159,7 +91,7 @@ class Scheduler:
         work = [(s, 1) for s in self.running if s.length - s.computed == 1]
         if len(work) < len(self.running):
             self._plan_chunks(work, self.chunk - len(work))
-        if any(s.wants is not Wants.DRAW for s, _ in work):
+        if any(s.wants is not Wants.TOKEN for s, _ in work):
             work.sort(key=lambda w: _ORDER[w[0].wants])
         return work
 
@@ -171,7 +103,7 @@ class Scheduler:
             if s.pending <= 1 or budget <= 0:
                 continue
             count = min(s.pending, budget)
-            if s.wants is Wants.SCORE:
+            if s.wants is Wants.SCORES:
                 before = max(s.logits_from - s.computed, 0)
                 count = min(count, before + 1 + spare_rows)
                 spare_rows -= max(count - before - 1, 0)
@@ -179,4 +111,4 @@ class Scheduler:
             budget -= count
 
 
-_ORDER = {Wants.DRAW: 0, Wants.SCORE: 1, Wants.BEAM: 2, Wants.NOTHING: 3}
+_ORDER = {Wants.TOKEN: 0, Wants.SCORES: 1, Wants.BEAMS: 2, Wants.NOTHING: 3}

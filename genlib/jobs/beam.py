@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,19 +11,18 @@ from .._native import PAGE_SIZE
 from ..calls.call import Call
 from ..calls.requests import BeamSearch
 from ..calls.results import BeamResult
-from ..engine.scheduler import Sequence, Wants
 from ..errors import ModelError
-from ..ops.base import Int32
+from ..ops.arrays import Int32
+from ..ops.buffers import explain_status
 from ..ops.searches import NO_MATCH
 from ..states.cache import as_int32, pages_for
+from ..states.record import Generated
+from ..states.state import State
 from ..text.utf8 import Utf8Decoder
-from .multi import FromBase
+from .base import Resources
+from .branching import BranchingJob
 from .search_slots import Slot
-
-if TYPE_CHECKING:
-    from ..engine.engine import Engine
-
-STATUS = {1: "no finite logit for a beam", 2: "a logit of +inf"}
+from .sequence import Sequence, Wants
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,27 +43,21 @@ class Hypothesis:
         return self.length, self.parent, self.token
 
 
-class BeamJob(FromBase):
+class BeamJob(BranchingJob):
     """K beams that step together. The state is left as it was."""
 
-    def __init__(self, engine: Engine, call: Call[Any], request: BeamSearch) -> None:
-        super().__init__(engine, call, request.state)
+    def __init__(self, use: Resources, call: Call[Any], request: BeamSearch) -> None:
+        super().__init__(use, call, request.state)
         self.request = request
         self.width = request.num_beams
         stops = self.record.stop_sequences if request.stop_sequences is None else request.stop_sequences
         self._stops = stops
-        self._slots = engine.searches
+        self._slots = use.searches
         self._slot: Slot | None = None
         self._beams: list[Sequence] = []
         self._handles = np.zeros(0, np.int64)  # the beams' entries, as the table takes them
         self._history: list[tuple[list[int], list[int]]] = []  # each step's parents and tokens
         self._kept: dict[tuple[int, int, int], int] = {}  # finished hypothesis → its entry
-
-    @property
-    def slot(self) -> int:
-        """Where the beam step has this search."""
-        assert self._slot is not None
-        return self._slot.index
 
     def _ticket_pages(self, tokens_left: int) -> int:
         """Pages that the beams can still need: each its tokens', two partly filled ones, and, where the winners
@@ -78,7 +71,7 @@ class BeamJob(FromBase):
 
     def start(self) -> list[Sequence] | None:
         size = max((len(stop.encode()) for stop in self._stops), default=0)
-        tail = self.record.unmatched_tail(self.engine.tokenizer, size) if self._stops else b""
+        tail = self.record.unmatched_tail(self.use.tokenizer, size) if self._stops else b""
         self._slot = self._slots.open(self.request, self._stops, tail)
         base = self._open_base() if self._slot is not None else None
         pages = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
@@ -100,26 +93,32 @@ class BeamJob(FromBase):
         entries = [self._branch(0) for _ in range(self.request.num_beams)]
         self._promise(self.request.max_length)
         self._handles = np.array(entries, np.int64)
-        self._beams = [self._sequence(e, Wants.BEAM, index=i) for i, e in enumerate(entries)]
+        self._beams = [self._beam(entry, i) for i, entry in enumerate(entries)]
         return self._beams
+
+    def _beam(self, entry: int, i: int) -> Sequence:
+        assert self._slot is not None
+        beam = self._sequence(entry, Wants.BEAMS, index=i)
+        beam.slot = self._slot.index
+        return beam
 
     def _promise(self, tokens_left: int) -> None:
         promised = self.table.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
         assert promised, "pages were set aside when the call started"
 
-    def expanded(self) -> None:
+    def on_beams(self) -> None:
         """The beam step has moved the search on: so move the beams' pages."""
         assert self._slot is not None
-        s, lanes = self._slots.buffers, self._slot.lanes
-        status = int(s.status[self.slot])
+        s, slot, lanes = self._slots.buffers, self._slot.index, self._slot.lanes
+        status = int(s.status[slot])
         if status:
-            raise ModelError(f"the model gave {STATUS[status]}")
+            raise ModelError(f"the model gave {explain_status(status)}")
         parents, tokens = s.parent[lanes], s.token[lanes]
         self.table.unreserve(self._pages_ticket)
         if self.request.keep_states:
             self._keep_pool()
         self._history.append((parents.tolist(), tokens.tolist()))
-        if s.done[self.slot]:
+        if s.done[slot]:
             self._finish(self._pool())
             return
         self._advance(parents, tokens)
@@ -142,7 +141,14 @@ class BeamJob(FromBase):
         fields = (s.pool_score, s.pool_length, s.pool_parent, s.pool_token, s.pool_ended, s.pool_match_end)
         rows = zip(*(field[lanes].tolist() for field in fields), strict=True)
         return [
-            Hypothesis(score, length, parent, token, bool(ended), None if match_end == NO_MATCH else match_end)
+            Hypothesis(
+                score=score,
+                length=length,
+                parent=parent,
+                token=token,
+                ended=bool(ended),
+                match_end=None if match_end == NO_MATCH else match_end,
+            )
             for score, length, parent, token, ended, match_end in rows
             if length
         ]
@@ -169,7 +175,15 @@ class BeamJob(FromBase):
     def answer_ended(self) -> None:
         k = self.request.num_return or self.request.num_beams
         states = tuple(self._state(None, ()) for _ in range(k)) if self.request.keep_states else ()
-        self.call.finish(BeamResult(self.state.id, ("",) * k, (0.0,) * k, ((),) * k, (True,) * k, states))
+        result = BeamResult(
+            state_id=self.state.id,
+            beams=("",) * k,
+            scores=(0.0,) * k,
+            token_ids=((),) * k,
+            finished=(True,) * k,
+            states=states,
+        )
+        self.call.finish(result)
 
     def _finish(self, pool: list[Hypothesis]) -> None:
         found = pool[: self.request.num_return or self.request.num_beams]
@@ -179,28 +193,30 @@ class BeamJob(FromBase):
             states = [self._state(h, ids) for h, ids in zip(found, token_ids, strict=True)]
         self.release()
         result = BeamResult(
-            self.state.id,
-            tuple(map(self._text, token_ids)),
-            tuple(h.score for h in found),
-            token_ids,
-            tuple(h.ended for h in found),
-            tuple(states),
+            state_id=self.state.id,
+            beams=tuple(map(self._text, token_ids)),
+            scores=tuple(h.score for h in found),
+            token_ids=token_ids,
+            finished=tuple(h.ended for h in found),
+            states=tuple(states),
         )
-        self.engine.loop.finish(self, result)
+        self.use.runner.finish(self, result)
 
-    def _state(self, h: Hypothesis | None, token_ids: tuple[int, ...]) -> Any:
+    def _state(self, h: Hypothesis | None, token_ids: tuple[int, ...]) -> State:
         """A hypothesis as a state of its own, its keys and values in place; None: the state as it is."""
         entry = None if h is None else self._kept.pop(h.key, None)
         if entry is not None:
             self._entries.remove(entry)
-        finished = self.record.finished or token_ids[-1] in self.engine.eos_ids
-        match_end = None if h is None else h.match_end
-        stream = self.record.stream
-        return self.engine.store.keep(self.record, token_ids, stream, entry, finished=finished, match_end=match_end)
+        new = Generated(
+            token_ids=token_ids,
+            finished=self.record.finished or token_ids[-1] in self.use.eos_ids,
+            match_end=None if h is None else h.match_end,
+        )
+        return self.use.store.keep(self.record, new, self.record.stream, entry)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
         """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""
-        tokenizer = self.engine.tokenizer
+        tokenizer = self.use.tokenizer
         decoder = Utf8Decoder(self.record.pending_bytes(tokenizer))
         text = decoder.feed(b"".join(map(tokenizer.token_bytes, token_ids)))
-        return text + decoder.flush() if token_ids and token_ids[-1] in self.engine.eos_ids else text
+        return text + decoder.flush() if token_ids and token_ids[-1] in self.use.eos_ids else text

@@ -3,19 +3,17 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
+from typing import Any
 
 from ..calls.requests import GenerateMulti, GenerateToken
 from ..calls.results import FinishReason, Piece, TokenResult, TopLogprob
-from ..states.state import Record, State
+from ..sampling.token import SampledToken
+from ..states.record import Generated, Record
+from ..states.state import State
 from ..text.stops import StopMatcher
 from ..text.tokenizer import Tokenizer
 from ..text.utf8 import Utf8Decoder
-
-if TYPE_CHECKING:
-    from ..engine.batch import Draw
-
-REPLACEMENT = "\N{REPLACEMENT CHARACTER}"
+from .sequence import Sequence
 
 
 class Continuation:
@@ -40,7 +38,7 @@ class Continuation:
         self.finish_reason: FinishReason | None = "end_of_text" if record.finished else None
         self.stop_sequence: str | None = None
         self.match_end: int | None = None
-        self._shown: list[Draw] = []  # all but an end of text
+        self._shown: list[SampledToken] = []  # all but an end of text
         self._texts: list[str] = []  # of the first of those
         self._flushed = ""
         self._max_tokens = request.max_tokens
@@ -58,16 +56,25 @@ class Continuation:
         """Whether the next token may not end the text."""
         return self.request.ignore_eos or len(self.token_ids) < self.request.min_tokens
 
-    def accept(self, draw: Draw) -> None:
+    def take(self, seq: Sequence, token: SampledToken) -> None:
+        """Takes the sequence's next token, and prepares its sampler for the one behind. Raises TokenMaskError."""
+        self.accept(token)
+        sampler = seq.sampler
+        unbanned = len(self.token_ids) == self.request.min_tokens
+        if sampler is not None and (unbanned or sampler.asks):
+            sampler.advance(token.token_id, ended=self.ended, eos_banned=self.eos_banned)
+            seq.sampler_changed = unbanned
+
+    def accept(self, token: SampledToken) -> None:
         """Takes the next token and decides whether it is the last one."""
-        token = draw.token
-        self.token_ids.append(token)
-        if token in self._eos_ids:
+        token_id = token.token_id
+        self.token_ids.append(token_id)
+        if token_id in self._eos_ids:
             self.ended, self.finish_reason = True, "end_of_text"
             return
-        self._shown.append(draw)
+        self._shown.append(token)
         if self._matcher is not None:
-            self._match(self._matcher, self._tokenizer.token_bytes(token))
+            self._match(self._matcher, self._tokenizer.token_bytes(token_id))
         if len(self.token_ids) >= self._max_tokens:
             self.ended = True
 
@@ -79,27 +86,27 @@ class Continuation:
 
     def _spell(self) -> None:
         """The texts of all tokens; of an end of text, what it leaves of a code point."""
-        for draw in self._shown[len(self._texts) :]:
-            self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(draw.token)))
+        for one in self._shown[len(self._texts) :]:
+            self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(one.token_id)))
         if self.finish_reason == "end_of_text" and self._decoder.pending:
             self._flushed = self._decoder.flush()
 
-    def _likelihoods(self, draws: list[Draw]) -> tuple[tuple[float, ...], tuple[float, ...]]:
+    def _likelihoods(self, tokens: list[SampledToken]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Probabilities and their logarithms, of the kind that was asked for."""
         if self.request.probability == "sampling":
-            probabilities = tuple(draw.sampling_probability for draw in draws)
+            probabilities = tuple(one.sampling_probability for one in tokens)
             return probabilities, tuple(map(math.log, probabilities))
-        return tuple(draw.probability for draw in draws), tuple(draw.logprob for draw in draws)
+        return tuple(one.probability for one in tokens), tuple(one.logprob for one in tokens)
 
-    def _tops(self, draws: list[Draw]) -> tuple[tuple[TopLogprob, ...], ...]:
+    def _tops(self, tokens: list[SampledToken]) -> tuple[tuple[TopLogprob, ...], ...]:
         if not self.request.top_logprobs:
             return ()
         return tuple(
             tuple(
                 TopLogprob(self._tokenizer.token_bytes(token).decode("utf-8", "replace"), token, logprob)
-                for token, logprob in zip(draw.top_tokens, draw.top_logprobs, strict=True)
+                for token, logprob in zip(one.top_tokens, one.top_logprobs, strict=True)
             )
-            for draw in draws
+            for one in tokens
         )
 
     def piece(self, state_id: str) -> Piece | None:
@@ -110,17 +117,25 @@ class Continuation:
             return None
         last = self._shown[-1:] if shown else []
         return Piece(
-            state_id,
-            self._texts[-1] if shown else self._flushed,
-            tuple(self._texts[-1:] if shown else ()),
-            tuple(draw.token for draw in last),
-            *self._likelihoods(last),
-            self.finish_reason is not None,
-            self.finish_reason,
-            self.stop_sequence,
-            self.seed,
-            self._tops(last),
+            text=self._texts[-1] if shown else self._flushed,
+            new_tokens=tuple(self._texts[-1:] if shown else ()),
+            token_ids=tuple(one.token_id for one in last),
+            **self._about(state_id, last),
         )
+
+    def _about(self, state_id: str, tokens: list[SampledToken]) -> dict[str, Any]:
+        """What a piece and a result say alike of these tokens."""
+        probabilities, logprobs = self._likelihoods(tokens)
+        return {
+            "state_id": state_id,
+            "probabilities": probabilities,
+            "logprobs": logprobs,
+            "finished": self.finish_reason is not None,
+            "finish_reason": self.finish_reason,
+            "stop_sequence": self.stop_sequence,
+            "seed": self.seed,
+            "top_logprobs": self._tops(tokens),
+        }
 
     def keep(self, num_pieces: int) -> None:
         """Forgets the tokens behind the first `num_pieces`, as if the call had ended there."""
@@ -131,11 +146,10 @@ class Continuation:
         self.finish_reason = self.stop_sequence = self.match_end = None
         self._flushed = ""
 
-    def commit_to(self, record: Record) -> None:
-        """Adds the tokens to a record."""
-        if self.token_ids:
-            finished = self.finish_reason == "end_of_text"
-            record.generate(self.token_ids, finished=finished, match_end=self.match_end)
+    @property
+    def generated(self) -> Generated:
+        """What it adds to the state's record."""
+        return Generated(self.token_ids, finished=self.finish_reason == "end_of_text", match_end=self.match_end)
 
     def result(self, state_id: str, state: State | None = None) -> TokenResult:
         """All of it. What an end of text leaves of a code point becomes U+FFFD, in the last token's text."""
@@ -144,15 +158,9 @@ class Continuation:
         if self._flushed and texts:
             texts[-1] += self._flushed
         return TokenResult(
-            state_id,
-            "".join(texts),
-            tuple(texts),
-            tuple(self.token_ids[: len(texts)]),
-            *self._likelihoods(self._shown),
-            self.finish_reason is not None,
-            self.finish_reason,
-            self.stop_sequence,
-            self.seed,
-            state,
-            self._tops(self._shown),
+            text="".join(texts),
+            new_tokens=tuple(texts),
+            token_ids=tuple(self.token_ids[: len(texts)]),
+            state=state,
+            **self._about(state_id, self._shown),
         )

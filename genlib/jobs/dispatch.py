@@ -3,27 +3,26 @@
 from __future__ import annotations
 
 import secrets
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from ..calls.call import Call
 from ..calls.requests import BeamSearch, GenerateMulti, Request, Score
-from .base import BaseJob, ScoreJob, TokenJob
+from .base import Job, Resources
 from .beam import BeamJob
 from .multi import MultiJob
+from .score import ScoreJob
+from .token import TokenJob
 
-if TYPE_CHECKING:
-    from ..engine.engine import Engine
 
-
-def job_for(engine: Engine, call: Call[Any], request: Request) -> BaseJob:
+def job_for(use: Resources, call: Call[Any], request: Request) -> Job:
     """The job of a request. It draws its seed here, if the caller gave none. Raises StateNotFound."""
     if isinstance(request, BeamSearch):
-        return BeamJob(engine, call, request)
+        return BeamJob(use, call, request)
     if isinstance(request, Score):
-        return ScoreJob(engine, call, request)
+        return ScoreJob(use, call, request)
     seed = request.sampling.seed
     if seed is None:
         seed = secrets.randbits(53)
     if isinstance(request, GenerateMulti):
-        return MultiJob(engine, call, request, seed)
-    return TokenJob(engine, call, request, seed)
+        return MultiJob(use, call, request, seed)
+    return TokenJob(use, call, request, seed)

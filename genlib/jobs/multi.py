@@ -1,24 +1,22 @@
-"""Jobs of many sequences that start from one, and generate_multi, the first of them."""
+"""generate_multi as a job."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._native import PAGE_SIZE
 from ..calls.call import Call
 from ..calls.requests import GenerateMulti
 from ..calls.results import MultiResult
-from ..engine.scheduler import Sequence, Wants
-from ..sampling.drawing import Drawings
 from ..sampling.masks import forked
-from ..states.cache import as_int32, pages_for
-from .base import BaseJob
+from ..sampling.sampler import CallSampler
+from ..sampling.token import SampledToken
+from ..states.cache import pages_for
+from ..states.state import State
+from .base import Resources
+from .branching import BranchingJob
 from .continuation import Continuation
-
-if TYPE_CHECKING:
-    from ..engine.batch import Draw
-    from ..engine.engine import Engine
-    from ..states.state import State
+from .sequence import Sequence, Wants
 
 _MASK64 = 2**64 - 1
 
@@ -31,60 +29,17 @@ def splitmix64(stream: int, i: int) -> int:
     return z ^ (z >> 31)
 
 
-class FromBase(BaseJob):
-    """Jobs of many sequences that start from one: all tokens but the last are fed once, then shared."""
+class MultiJob(BranchingJob):
+    """n sequences, `width` at a time. The state is left as it was."""
 
-    _base: int | None = None
-
-    def _open_base(self) -> int | None:
-        self._base = self._open(len(self.record.tokens) - 1, 0)
-        return self._base
-
-    def _start_base(self, base: int) -> list[Sequence]:
-        """The base as a sequence, or those that `_spread` makes if nothing of it is left to feed."""
-        if self.table.length(base) == self.table.computed(base):
-            return self._spread()
-        return [self._sequence(base, Wants.NOTHING)]
-
-    def computed(self, seq: Sequence) -> None:
-        scheduler = self.engine.scheduler
-        scheduler.remove([seq])
-        self.engine.store.offer(self.state, self.record, seq.entry)
-        scheduler.add(self._spread())
-
-    def _spread(self) -> list[Sequence]:
-        """The sequences that start from the base, which is computed."""
-        raise NotImplementedError
-
-    def _branch(self, more: int) -> int:
-        """A fork of the base with the record's last token, and pages for `more`. They must be there."""
-        assert self._base is not None
-        entry = self.table.fork(self._base)
-        self._entries.add(entry)
-        promised = self.table.reserve(entry, 1 + more)
-        assert promised, "pages were set aside when the call started"
-        self.table.append(entry, as_int32(self.record.tokens[-1:]))
-        return entry
-
-    def _ticket(self, num_tokens: int) -> int | None:
-        """An empty entry that pages are promised to, until sequences need them."""
-        entry = self.table.create(self.record.namespace)
-        if not self.cache.reserve(entry, num_tokens):
-            self.table.free(entry)
-            return None
-        self._entries.add(entry)
-        return entry
-
-
-class MultiJob(FromBase):
-    """generate_multi: n sequences, `width` at a time. The state is left as it was."""
-
-    def __init__(self, engine: Engine, call: Call[Any], request: GenerateMulti, seed: int) -> None:
-        super().__init__(engine, call, request.state)
+    def __init__(self, use: Resources, call: Call[Any], request: GenerateMulti, seed: int) -> None:
+        super().__init__(use, call, request.state)
         self.request = request
         self.seed = seed
-        self.drawings = Drawings(request, self.record, engine.masks, seed)
-        self.width = min(request.n, engine.scheduler.max_batch)
+        self.width = min(request.n, use.max_batch)
+        self._sampler = CallSampler(
+            request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
+        )
         self._continuations: list[Continuation] = []  # of the sequences started so far, in order
         self._kept: dict[int, int] = {}
         self._tickets: list[int] = []
@@ -120,24 +75,26 @@ class MultiJob(FromBase):
         i = self._next_continuation()
         self._free(self._tickets.pop())
         entry = self._branch(self.request.max_tokens)
-        drawing = self.drawings.make(self._continuations[i], self._stream(i), forked(self.request.token_mask))
-        return self._sequence(entry, Wants.DRAW, drawing, index=i)
+        seq = self._sequence(entry, Wants.TOKEN, index=i)
+        seq.sampler = self._sampler.sequence(
+            self._stream(i), forked(self.request.token_mask), eos_banned=self._continuations[i].eos_banned
+        )
+        return seq
 
     def _next_continuation(self) -> int:
-        engine = self.engine
-        c = Continuation(self.request, self.record, engine.tokenizer, engine.eos_ids, self.seed)
+        c = Continuation(self.request, self.record, self.use.tokenizer, self.use.eos_ids, self.seed)
         self._continuations.append(c)
         return len(self._continuations) - 1
 
     def _stream(self, i: int) -> int:
         return splitmix64(self.record.stream, i) if i else self.record.stream
 
-    def drawn(self, seq: Sequence, draw: Draw) -> None:
+    def on_token(self, seq: Sequence, token: SampledToken) -> None:
         c = self._continuations[seq.index]
-        self.drawings.accept(c, seq, draw)
+        c.take(seq, token)
         if not c.ended:
             return
-        self.engine.scheduler.remove([seq])
+        self.use.runner.remove([seq])
         self._left -= 1
         if self.request.keep_states:
             self._kept[seq.index] = seq.entry
@@ -148,7 +105,7 @@ class MultiJob(FromBase):
                 ticket = self._ticket(self._ticket_tokens())
                 assert ticket is not None, "the continuation that ended held as many pages"
                 self._tickets.append(ticket)
-            self.engine.scheduler.add([self._next_sequence()])
+            self.use.runner.add([self._next_sequence()])
         if not self._left:
             self._finish()
 
@@ -168,8 +125,8 @@ class MultiJob(FromBase):
                 state = self._keep(c, self._stream(i), entry)
             results.append(c.result(self.state.id, state))
         self.release()
-        self.engine.loop.finish(self, MultiResult(self.state.id, tuple(results), self.seed))
+        result = MultiResult(state_id=self.state.id, continuations=tuple(results), seed=self.seed)
+        self.use.runner.finish(self, result)
 
     def _keep(self, c: Continuation, stream: int, entry: int | None) -> State:
-        finished = c.finish_reason == "end_of_text"
-        return self.engine.store.keep(self.record, c.token_ids, stream, entry, finished=finished, match_end=c.match_end)
+        return self.use.store.keep(self.record, c.generated, stream, entry)

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..calls.requests import BeamSearch
 from ..errors import OutOfCapacity
-from ..ops.searches import NO_MATCH, new_searches
+from ..ops.searches import NO_MATCH, new_search_buffers
 from ..text import automaton
 
 STOP_STATES = 1 << 15  # of the stop sequences of all searches that run
@@ -47,7 +47,7 @@ class SearchSlots:
         room = np.zeros(_BYTES_PER_TOKEN * vocabulary, np.uint8)
         tokens = (room, np.zeros(vocabulary + 1, np.int64))
         # Each slot has lanes for the widest search, so that none ever has to move.
-        self.buffers = new_searches(max_rows, max_rows * max_rows, longest, eos_ids, tokens, STOP_STATES)
+        self.buffers = new_search_buffers(max_rows, max_rows * max_rows, longest, eos_ids, tokens, STOP_STATES)
         self._max_rows = max_rows
         self._token_bytes = token_bytes
         self._slots: list[Slot | None] = [None] * max_rows

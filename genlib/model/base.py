@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..engine.batch import Batch
-from ..ops.base import Float32, Int32
+from ..ops.arrays import Float32, Int32
+from ..ops.buffers import StepBuffers
 from ..text.tokenizer import Tokenizer
 
 
@@ -20,12 +20,11 @@ class Model(Protocol):
     def page_bytes(self) -> int:
         """Bytes of one page over all layers."""
 
-    def prepare(self, batch: Batch, num_pages: int) -> None:
-        """Makes the pages and records the steps on the batch's buffers. Called once."""
+    def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
+        """Makes the pages and records the steps on these buffers. Called once."""
 
     def run(self, num_tokens: int) -> None:
-        """One step over what the batch's buffers hold: writes keys and values, fills `batch.drawn`, moves
-        `batch.searches` on."""
+        """One step over what the buffers hold: writes keys and values, fills `output`, moves `searches` on."""
 
     def logits(self, first: int, last: int) -> Float32:
         """Rows [first, last) of the logits of the last step, [·, V]. Valid until the next one."""

@@ -17,8 +17,9 @@ import numpy as np
 from .._native import PAGE_SIZE
 from ..checkpoint.config import ModelConfig, rope_tables
 from ..checkpoint.weights import Checkpoint
-from ..engine.batch import Batch
-from ..ops.base import Buffer, Float32, HeadShape, Int32, Ops, Step, Weight
+from ..ops.arrays import Buffer, Float32, Int32
+from ..ops.base import HeadShape, Ops, Step, Weight
+from ..ops.buffers import StepBuffers
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,16 +69,16 @@ class Decoder:
     def page_bytes(self) -> int:
         return self._ops.kv_bytes(self._shape)
 
-    def prepare(self, batch: Batch, num_pages: int) -> None:
+    def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
         """Makes the pages and the activations' buffers, and records a step for each batch size."""
         ops, config = self._ops, self.config
-        n, r = len(batch.plan.ids), len(batch.plan.rows)
+        n, r = len(buffers.plan.ids), len(buffers.plan.rows)
         heads = config.heads * config.head_size
 
         def floats(*shape: int) -> Buffer:
             return ops.empty(shape, np.float32)
 
-        self._batch = batch
+        self._buffers = buffers
         self._kv = ops.new_kv(self._shape, num_pages)
         positions = min(config.max_positions, num_pages * PAGE_SIZE)
         cos, sin = rope_tables(config, positions)
@@ -91,11 +92,11 @@ class Decoder:
         self._steps: list[Step] = [ops.record(self._step) for _ in self._sizes]
 
     def run(self, num_tokens: int) -> None:
-        """One step over what the batch's buffers hold."""
+        """One step over what the buffers hold."""
         self._steps[bisect_left(self._sizes, num_tokens)].replay()
 
     def _step(self) -> None:
-        ops, plan, eps = self._ops, self._batch.plan, self.config.rms_eps
+        ops, plan, eps = self._ops, self._buffers.plan, self.config.rms_eps
         live, x, residual = plan.num_tokens, self._x, self._residual
         ops.embed(plan.ids, self._embedding, residual, live)
         ops.rms_norm(residual, None, self._layers[0].attention_norm, eps, x, live)
@@ -112,8 +113,8 @@ class Decoder:
             ops.rms_norm(x, residual, following, eps, x, live)
         ops.gather_rows(x, plan.rows, self._last, plan.num_rows)
         ops.linear(self._last, self._head, self._logits, plan.num_rows)
-        ops.sample(self._logits, self._batch.params, plan, self._batch.drawn)
-        ops.beam_step(self._logits, self._batch.searches)
+        ops.sample(self._logits, self._buffers.params, plan, self._buffers.output)
+        ops.beam_step(self._logits, self._buffers.searches)
 
     def logits(self, first: int, last: int) -> Float32:
         """Rows [first, last) of the last step's logits."""

@@ -22,24 +22,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
-import numpy as np
 import numpy.typing as npt
 
+from .arrays import Buffer, Int32
+from .buffers import Plan, RowParams, SamplerOutput
+from .searches import SearchBuffers
 from .tensor import Tensor
 
-if TYPE_CHECKING:
-    from .searches import Searches
-
-# A device's array: numpy on the CPU. Only the operations look inside.
-Buffer = Any
 # Opaque: made by `pack`, `new_kv`, read by the operations of the same object only.
 Weight = Any
 KeyValues = Any
-
-Int32 = npt.NDArray[np.int32]
-Float32 = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,78 +44,6 @@ class HeadShape:
     heads: int
     kv_heads: int
     head_size: int
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """The index tensors of one step. Built whole by `batch`, in one native call, at addresses that stay.
-
-    Sequence s owns query tokens starts[s] to starts[s+1]; their keys and values go to positions
-    positions[i] of its pages, and token i sees positions 0 to positions[i] of its own sequence.
-    """
-
-    num_tokens: Int32  # [1] N
-    num_seqs: Int32  # [1] S
-    num_rows: Int32  # [1] R
-    num_draws: Int32  # [1] the first of the R rows, that `sample` draws from; those behind are for beams
-    ids: Int32  # [N]
-    positions: Int32  # [N]
-    starts: Int32  # [S + 1]
-    lengths: Int32  # [S] positions of the sequence after this step, = last query's position + 1
-    tables: Int32  # [S, M] page ids
-    rows: Int32  # [R] query tokens whose logits are wanted
-
-
-@dataclass(frozen=True, slots=True)
-class RowParams:
-    """Parameters of each row to be drawn, as the sampler's contract has them (docs/kernels.md).
-
-    scale: float32(log2(e) / T), 0 for greedy. top_k: 0 is off. top_p: max(1, floor(p · 2³²)), 0 is off (p = 1).
-    min_p: float32(log2(min_p)), −inf is off. mask: row of `masks`, −1 is none. forced: −1 to draw, or a token id
-    whose probability is wanted instead of a draw. top_n: how many of the most likely tokens to report, 0 is off.
-
-    repetition, presence, frequency: penalties, off at 1, 0, 0. Tokens that have a bias or have occurred are the
-    row's edits: edit_count[r] entries of the `edit_` arrays from edit_start[r] on, ids ascending, each once.
-    """
-
-    scale: Float32  # [R]
-    top_k: Int32  # [R]
-    top_p: npt.NDArray[np.uint32]  # [R]
-    min_p: Float32  # [R]
-    seed: npt.NDArray[np.uint64]  # [R]
-    stream: npt.NDArray[np.uint64]  # [R]
-    position: npt.NDArray[np.int64]  # [R]
-    mask: Int32  # [R]
-    forced: Int32  # [R]
-    top_n: Int32  # [R]
-    repetition: Float32  # [R]
-    presence: Float32  # [R]
-    frequency: Float32  # [R]
-    edit_start: npt.NDArray[np.int64]  # [R]
-    edit_count: Int32  # [R]
-    masks: npt.NDArray[np.uint32]  # [rows of masks, ceil(V / 32)] bit v % 32 of word v // 32: token v is allowed
-    edit_token: Int32  # [E]
-    edit_bias: Float32  # [E] added to the logit
-    edit_seen: Int32  # [E] −1: has not occurred; 0: only in what was not generated; n: n times in generated text
-
-
-@dataclass(frozen=True, slots=True)
-class Drawn:
-    """What `sample` writes for each row. status 0 is good; 1: nothing finite is allowed; 2: something is +inf.
-
-    The top_ arrays hold the model's `top_n` most likely tokens, best first, and −1, 0, −inf where finite ones end.
-    What lies behind `top_n` is not written.
-    """
-
-    token: Int32  # [R]
-    probability: Float32  # [R] under the model: softmax of the unmodified logits, temperature 1
-    logprob: Float32  # [R] its natural logarithm
-    sampling_probability: Float32  # [R] under the distribution drawn from
-    num_kept: Int32  # [R]
-    status: Int32  # [R]
-    top_token: Int32  # [R, N] for top_n up to N
-    top_probability: Float32  # [R, N] under the model
-    top_logprob: Float32  # [R, N]
 
 
 class Step(Protocol):
@@ -207,10 +129,10 @@ class Ops(Protocol):
         sequence alone. Slots behind a length are never used: they may hold NaN.
         """
 
-    def sample(self, logits: Buffer, params: RowParams, plan: Plan, out: Drawn) -> None:
+    def sample(self, logits: Buffer, params: RowParams, plan: Plan, out: SamplerOutput) -> None:
         """Draws a token from each of the first plan.num_draws rows of logits [R, V] (docs/kernels.md)."""
 
-    def beam_step(self, logits: Buffer, searches: Searches) -> None:
+    def beam_step(self, logits: Buffer, searches: SearchBuffers) -> None:
         """Moves the live searches on by a token, over their rows of logits [R, V] (searches.py)."""
 
     def buckets(self, limit: int) -> tuple[int, ...]:

@@ -16,8 +16,10 @@ import numpy.typing as npt
 
 from .. import _native
 from ..errors import BackendError
-from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams
-from .searches import Searches
+from .arrays import Float32, Int32
+from .base import HeadShape
+from .buffers import Plan, RowParams, SamplerOutput
+from .searches import SearchBuffers
 from .tensor import Tensor
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
@@ -136,10 +138,10 @@ class CpuOps:
     def attend(self, q: Float32, kv: _native.CpuKv, layer: int, plan: Plan, out: Float32) -> None:
         self._do(lambda program: program.attend(q, kv, layer, plan, out))
 
-    def sample(self, logits: npt.NDArray[Any], params: RowParams, plan: Plan, out: Drawn) -> None:
+    def sample(self, logits: npt.NDArray[Any], params: RowParams, plan: Plan, out: SamplerOutput) -> None:
         self._do(lambda program: program.sample(logits, params, plan, out))
 
-    def beam_step(self, logits: Float32, searches: Searches) -> None:
+    def beam_step(self, logits: Float32, searches: SearchBuffers) -> None:
         self._do(lambda program: program.beam_step(logits, searches))
 
     def buckets(self, limit: int) -> tuple[int, ...]:

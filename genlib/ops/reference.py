@@ -13,12 +13,13 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from .._native import PAGE_SIZE as W
 from . import reference_beam, reference_sampling
-from .base import Drawn, Float32, HeadShape, Int32, Plan, RowParams
-from .searches import Searches
+from .arrays import Float32, Int32
+from .base import HeadShape
+from .buffers import Plan, RowParams, SamplerOutput
+from .searches import SearchBuffers
 from .tensor import Tensor
-
-W = 16  # positions per page
 
 
 @dataclass(frozen=True, slots=True)
@@ -198,10 +199,10 @@ class ReferenceOps:
 
         self._do(run)
 
-    def sample(self, logits: Float32, params: RowParams, plan: Plan, out: Drawn) -> None:
+    def sample(self, logits: Float32, params: RowParams, plan: Plan, out: SamplerOutput) -> None:
         self._do(lambda: reference_sampling.sample(logits, params, int(plan.num_draws[0]), out))
 
-    def beam_step(self, logits: Float32, searches: Searches) -> None:
+    def beam_step(self, logits: Float32, searches: SearchBuffers) -> None:
         self._do(lambda: reference_beam.beam_step(logits, searches))
 
     def buckets(self, limit: int) -> tuple[int, ...]:

@@ -11,10 +11,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from .base import Buffer, Float32
+from .arrays import Buffer, Float32
 from .reference_mass import MODEL_SCALE, PEAK_MASS, exponents, masses, natural_log
 from .reference_sampling import widened
-from .searches import NO_MATCH, Searches
+from .searches import NO_MATCH, SearchBuffers
 
 OUT = np.float32(-1e9)
 
@@ -32,7 +32,7 @@ class Candidate:
 
 
 def log_softmax(logits: Float32) -> Float32:
-    """Of one row [V] with a finite maximum: `Drawn.logprob` of each token."""
+    """Of one row [V] with a finite maximum: `SamplerOutput.logprob` of each token."""
     x = np.where(np.isnan(logits), np.float32(-np.inf), logits)
     peak = x.max()
     total = int(masses(exponents(x, peak, MODEL_SCALE)).sum(dtype=np.uint64))
@@ -42,7 +42,7 @@ def log_softmax(logits: Float32) -> Float32:
 
 
 def status_of(rows: Float32) -> int:
-    """`Drawn.status` of the worst of rows [K, V]."""
+    """`SamplerOutput.status` of the worst of rows [K, V]."""
     peaks = np.where(np.isnan(rows), np.float32(-np.inf), rows).max(axis=1)
     return 2 if (peaks == np.inf).any() else int((peaks == -np.inf).any())
 
@@ -53,7 +53,7 @@ def best(scores: Float32, count: int) -> list[tuple[int, int]]:
     return [divmod(int(i), scores.shape[1]) for i in order]
 
 
-def follow(s: Searches, state: int, token: int) -> tuple[int, int]:
+def follow(s: SearchBuffers, state: int, token: int) -> tuple[int, int]:
     """The automaton's state behind a token, and how many of its bytes lead to a stop sequence's end."""
     for i, at in enumerate(range(s.token_starts[token], s.token_starts[token + 1])):
         state = int(s.stop_next[state, s.token_bytes[at]])
@@ -62,7 +62,7 @@ def follow(s: Searches, state: int, token: int) -> tuple[int, int]:
     return state, NO_MATCH
 
 
-def _candidates(rows: Float32, s: Searches, slot: int, lanes: slice) -> list[Candidate]:
+def _candidates(rows: Float32, s: SearchBuffers, slot: int, lanes: slice) -> list[Candidate]:
     scores = np.stack([log_softmax(row) for row in rows]) + s.score[lanes, None]
     candidates = []
     for lane, token in best(scores, int(s.num_candidates[slot])):
@@ -72,7 +72,7 @@ def _candidates(rows: Float32, s: Searches, slot: int, lanes: slice) -> list[Can
     return candidates
 
 
-def _finish(s: Searches, slot: int, lanes: slice, candidates: list[Candidate], ends: list[bool]) -> None:
+def _finish(s: SearchBuffers, slot: int, lanes: slice, candidates: list[Candidate], ends: list[bool]) -> None:
     """Lets candidates that end, and rank among the first K, into the pool."""
     full = bool(np.all(s.pool_length[lanes] > 0))
     if not s.may_improve[slot] or (full and s.stop_when_full[slot]):
@@ -89,7 +89,7 @@ def _finish(s: Searches, slot: int, lanes: slice, candidates: list[Candidate], e
         field[lanes] = column[: int(s.num_beams[slot])]
 
 
-def _check_improvement(s: Searches, slot: int, lanes: slice) -> None:
+def _check_improvement(s: SearchBuffers, slot: int, lanes: slice) -> None:
     """Whether the best running beam could still beat the worst finished one, by the rule of the option."""
     length = int(s.bound_length[slot]) or int(s.length[slot])
     bound = s.score[lanes][0] / s.norms[slot, length]
@@ -97,7 +97,7 @@ def _check_improvement(s: Searches, slot: int, lanes: slice) -> None:
     s.may_improve[slot] &= bool(np.any(bound > worst))
 
 
-def advance(rows: Float32, s: Searches, slot: int) -> None:
+def advance(rows: Float32, s: SearchBuffers, slot: int) -> None:
     """One search by one step. rows [K, V]: the logits of its beams."""
     count, lane = int(s.num_beams[slot]), int(s.lane[slot])
     lanes = slice(lane, lane + count)
@@ -119,7 +119,7 @@ def advance(rows: Float32, s: Searches, slot: int) -> None:
     s.done[slot] = not s.may_improve[slot] or full or all(ends)
 
 
-def beam_step(logits: Buffer, s: Searches) -> None:
+def beam_step(logits: Buffer, s: SearchBuffers) -> None:
     """`Ops.beam_step`."""
     for i in range(int(s.num_live[0])):
         slot, row = int(s.live[i]), int(s.first_row[i])

@@ -11,7 +11,7 @@ import math
 import numpy as np
 import numpy.typing as npt
 
-from .base import Float32
+from .arrays import Float32
 from .rows import LOG2_E
 
 Masses = npt.NDArray[np.uint64]

@@ -7,7 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from .base import Buffer, Drawn, Float32, RowParams
+from .arrays import Buffer, Float32
+from .buffers import RowParams, SamplerOutput
 from .reference_mass import MODEL_SCALE, PEAK_MASS, Masses, exponents, masses, natural_log, probability, random_word
 
 Mask = npt.NDArray[np.bool_]
@@ -38,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row of `Drawn`. The defaults are what a row without a result has."""
+    """One row of `SamplerOutput`. The defaults are what a row without a result has."""
 
     status: int
     token: int = -1
@@ -158,7 +159,7 @@ def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
     )
 
 
-def _write(outcome: Outcome, r: int, top_n: int, out: Drawn) -> None:
+def _write(outcome: Outcome, r: int, top_n: int, out: SamplerOutput) -> None:
     out.token[r] = outcome.token
     out.probability[r] = outcome.probability
     out.logprob[r] = outcome.logprob
@@ -171,7 +172,7 @@ def _write(outcome: Outcome, r: int, top_n: int, out: Drawn) -> None:
         out.top_token[r, i], out.top_probability[r, i], out.top_logprob[r, i] = view
 
 
-def sample(logits: Buffer, params: RowParams, num_draws: int, out: Drawn) -> None:
+def sample(logits: Buffer, params: RowParams, num_draws: int, out: SamplerOutput) -> None:
     """`Ops.sample` for the first `num_draws` rows. logits [R, V]."""
     for r in range(num_draws):
         row = row_of(params, r, logits.shape[1])

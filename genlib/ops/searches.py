@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from .base import Float32, Int32
+from .arrays import Float32, Int32
 
 NO_MATCH = -1
 
+EarlyStopping = Literal["never"] | bool
+
 
 @dataclass(frozen=True, slots=True)
-class Searches:
+class SearchBuffers:
     """B slots of one search each, R lanes of one beam each.
 
     A search has a slot while it runs, and the lanes lane[slot] to lane[slot] + num_beams[slot]: its running beams
@@ -41,7 +43,7 @@ class Searches:
     length: Int32  # [B] new tokens of its beams
     may_improve: Int32  # [B] whether a running beam may still enter the finished ones
     done: Int32  # [B]
-    status: Int32  # [B] as of Drawn, of its rows
+    status: Int32  # [B] as of SamplerOutput, of its rows
     # Its beams: score 0 and then −1e9, stop_state where the state's text leaves off.
     score: Float32  # [R] sum of log-probabilities
     stop_state: Int32  # [R] of the automaton; 0 never stops
@@ -62,14 +64,14 @@ class Searches:
     stop_ends: npt.NDArray[np.uint8]  # [Q] whether a stop sequence ends here
 
 
-def new_searches(
+def new_search_buffers(
     slots: int,
     lanes: int,
     longest: int,
     eos_ids: frozenset[int],
     tokens: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]],
     stop_states: int,
-) -> Searches:
+) -> SearchBuffers:
     """Buffers for `slots` searches, `lanes` beams, `longest` new tokens and `stop_states` states of automata.
 
     What no search uses costs address space only: the pages of zeros are the operating system's.
@@ -78,7 +80,7 @@ def new_searches(
     def zeros(*shape: int) -> npt.NDArray[Any]:
         return np.zeros(shape, np.int32)
 
-    return Searches(
+    return SearchBuffers(
         num_live=zeros(1), live=zeros(slots), first_row=zeros(slots), lane=zeros(slots), num_beams=zeros(slots),
         num_candidates=zeros(slots), max_length=zeros(slots), stop_when_full=zeros(slots),
         bound_length=zeros(slots), norms=np.zeros((slots, longest + 1), np.float32),

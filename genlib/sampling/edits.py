@@ -6,15 +6,11 @@ how often each occurred.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..ops.base import Int32
+from ..ops.arrays import Int32
+from ..states.record import Record
 from .params import Sampling
-
-if TYPE_CHECKING:
-    from ..states.state import Record
 
 
 def first_edits(sampling: Sampling, record: Record) -> Int32 | None:
@@ -40,7 +36,7 @@ def first_edits(sampling: Sampling, record: Record) -> Int32 | None:
     return edits
 
 
-class Edits:
+class RowEdits:
     """The edits of a sequence that runs, in a region of the batch's buffers that nobody else writes to."""
 
     __slots__ = ("_block", "size")

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from ..checks import refuse
 from ..errors import TokenMaskError
-from ..ops.base import Int32
+from ..ops.arrays import Int32
 
 Words = npt.NDArray[np.uint32]
 
@@ -43,7 +43,7 @@ def check_token_mask(value: object) -> None:
         raise refuse("token_mask", "have the methods fill(words), accept(token_id) and fork()", value)
 
 
-class Masks:
+class VocabularyMasks:
     """The vocabulary as words: all of it, and without the ends of text."""
 
     def __init__(self, vocabulary: int, eos_ids: Collection[int]) -> None:
@@ -63,7 +63,7 @@ class RowMask:
 
     __slots__ = ("_allowed", "_guide", "_masks", "_room", "words")
 
-    def __init__(self, masks: Masks, allowed: Words | None, guide: TokenMask | None) -> None:
+    def __init__(self, masks: VocabularyMasks, allowed: Words | None, guide: TokenMask | None) -> None:
         self._masks = masks
         self._allowed = masks.every if allowed is None else allowed
         self._guide = guide

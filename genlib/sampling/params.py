@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from .. import defaults
 from ..checks import check_int, check_token_ids, is_number, refuse
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-6, 1e4
@@ -27,14 +28,14 @@ class Sampling:
     Raises InvalidRequest that names the field.
     """
 
-    temperature: float = 1.0
-    top_p: float = 1.0
-    top_k: int = 0
-    min_p: float = 0.0
+    temperature: float = defaults.TEMPERATURE
+    top_p: float = defaults.TOP_P
+    top_k: int = defaults.TOP_K
+    min_p: float = defaults.MIN_P
     seed: int | None = None
-    repetition_penalty: float = 1.0
-    presence_penalty: float = 0.0
-    frequency_penalty: float = 0.0
+    repetition_penalty: float = defaults.REPETITION_PENALTY
+    presence_penalty: float = defaults.PRESENCE_PENALTY
+    frequency_penalty: float = defaults.FREQUENCY_PENALTY
     logit_bias: Mapping[int, float] | None = field(default=None, hash=False)
     allowed_tokens: Sequence[int] | None = None
 

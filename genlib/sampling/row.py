@@ -6,9 +6,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..ops.base import Int32, RowParams
+from ..ops.arrays import Int32
+from ..ops.buffers import RowParams
 from ..ops.rows import row_min_p, row_scale, row_top_p
-from .masks import Masks
+from .masks import VocabularyMasks
 from .params import MAX_BIASES, Sampling
 
 MASK_NONE, MASK_NO_EOS = -1, 0
@@ -71,7 +72,7 @@ class RowBuffers:
     Memory that no row has used is never touched. max_tokens: most that a sequence holds.
     """
 
-    def __init__(self, max_rows: int, max_tokens: int, masks: Masks) -> None:
+    def __init__(self, max_rows: int, max_tokens: int, masks: VocabularyMasks) -> None:
         # A sequence cannot have more entries: its own tokens, those with a bias, and each token once.
         self._region = min(max_tokens + MAX_BIASES, masks.vocabulary)
         self._block = np.zeros((3, max_rows * self._region), np.int32)

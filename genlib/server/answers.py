@@ -11,8 +11,9 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ..calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult, TopLogprob
+from ..calls.results import BeamResult, MultiResult, Piece, TokenResult, TopLogprob
 from ..errors import ModelError
+from ..states.score import ScoreResult
 
 if TYPE_CHECKING:
     from ..states.state import State

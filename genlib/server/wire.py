@@ -7,16 +7,15 @@ tell readers of /openapi.json.
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import Annotated, Any, Literal
 
 from msgspec import Meta, Struct, field
 
+from .. import defaults
 from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from ..checks import check_int, refuse
 from ..sampling.params import Sampling
-
-if TYPE_CHECKING:
-    from ..states.state import State
+from ..states.state import State
 
 MAX_N = 1024  # continuations of one request: its answer holds them all
 
@@ -73,22 +72,22 @@ class _DrawBody(Body, frozen=True, kw_only=True):
     """What the two calls share that draw tokens."""
 
     state_id: StateId
-    max_tokens: MaxTokens = 16
-    min_tokens: MinTokens = 0
-    temperature: Temperature = 1.0
-    top_p: TopP = 1.0
-    top_k: TopK = 0
-    min_p: MinP = 0.0
+    max_tokens: MaxTokens = defaults.MAX_TOKENS
+    min_tokens: MinTokens = defaults.MIN_TOKENS
+    temperature: Temperature = defaults.TEMPERATURE
+    top_p: TopP = defaults.TOP_P
+    top_k: TopK = defaults.TOP_K
+    min_p: MinP = defaults.MIN_P
     seed: Seed = None
     stop_sequences: Stops = None
     ignore_eos: IgnoreEos = False
-    probability: Measure = "model"
-    repetition_penalty: Repetition = 1.0
-    presence_penalty: Presence = 0.0
-    frequency_penalty: Frequency = 0.0
+    probability: Measure = defaults.PROBABILITY
+    repetition_penalty: Repetition = defaults.REPETITION_PENALTY
+    presence_penalty: Presence = defaults.PRESENCE_PENALTY
+    frequency_penalty: Frequency = defaults.FREQUENCY_PENALTY
     logit_bias: Bias = None
     allowed_tokens: Allowed = None
-    top_logprobs: TopLogprobs = 0
+    top_logprobs: TopLogprobs = defaults.TOP_LOGPROBS
 
     def shared(self, state: State) -> dict[str, Any]:
         """What both requests take. Raises InvalidRequest when a value is out of range."""
@@ -128,7 +127,7 @@ class TokenBody(_DrawBody, frozen=True, kw_only=True):
 class MultiBody(_DrawBody, frozen=True, kw_only=True):
     """Draw n continuations of a state, which stays as it is."""
 
-    n: Annotated[int, _about("How many continuations.", minimum=1, maximum=MAX_N)] = 1
+    n: Annotated[int, _about("How many continuations.", minimum=1, maximum=MAX_N)] = defaults.NUM_CONTINUATIONS
     keep_states: KeepStates = False
 
     def request(self, state: State) -> GenerateMulti:
@@ -141,12 +140,14 @@ class BeamBody(Body, frozen=True, kw_only=True):
     """Search for the best continuations of a state, which stays as it is."""
 
     state_id: StateId
-    num_beams: Annotated[int, _about("Beams kept at every step.", minimum=1)] = 4
-    max_length: Annotated[int, _about("Most new tokens, the state's own not counted.", minimum=1)] = 16
+    num_beams: Annotated[int, _about("Beams kept at every step.", minimum=1)] = defaults.NUM_BEAMS
+    max_length: Annotated[int, _about("Most new tokens, the state's own not counted.", minimum=1)] = defaults.MAX_LENGTH
     early_stopping: Annotated[bool | Literal["never"], _about("Whether to stop as soon as num_beams have ended.")] = (
-        False
+        defaults.EARLY_STOPPING
     )
-    length_penalty: Annotated[float, _about("Exponent of the length that scores are divided by.")] = 1.0
+    length_penalty: Annotated[float, _about("Exponent of the length that scores are divided by.")] = (
+        defaults.LENGTH_PENALTY
+    )
     num_return: Annotated[int | None, _about("How many to answer; null: num_beams.", minimum=1)] = None
     stop_sequences: Stops = None
     keep_states: KeepStates = False

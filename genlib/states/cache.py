@@ -12,7 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._native import PAGE_SIZE, StateTable
-from .state import Record, State
+from .record import Record
 
 
 def pages_for(num_tokens: int) -> int:
@@ -33,11 +33,11 @@ class Cache:
         self.num_pages = num_pages
         self._idle: OrderedDict[str, tuple[int, int]] = OrderedDict()  # state id → entry, version of the record
 
-    def open(self, state: State, record: Record, num_tokens: int, more: int) -> int | None:
+    def open(self, state_id: str, record: Record, num_tokens: int, more: int) -> int | None:
         """A new entry with the first `num_tokens` tokens of a record, what is cached of them computed, and the
         pages promised for `more` tokens behind them. None if there are too few pages, even with all idle
         states dropped; nothing has changed then, but for what is cached."""
-        entry = self._cached(state, record, num_tokens)
+        entry = self._cached(state_id, record, num_tokens)
         have = self.table.length(entry)
         if not self.reserve(entry, num_tokens - have + more):
             self.table.free(entry)
@@ -45,13 +45,13 @@ class Cache:
         self.table.append(entry, as_int32(record.tokens[have:num_tokens]))
         return entry
 
-    def _cached(self, state: State, record: Record, num_tokens: int) -> int:
+    def _cached(self, state_id: str, record: Record, num_tokens: int) -> int:
         """An entry of those of the first tokens that are computed and still in pages. The record's last token
         is never one of them: it is fed again, for its logits."""
         most = min(num_tokens, len(record.tokens) - 1)
-        kept = self._idle.get(state.id)
+        kept = self._idle.get(state_id)
         if kept is not None and kept[1] == record.version:
-            self._idle.move_to_end(state.id)
+            self._idle.move_to_end(state_id)
             entry = self.table.fork(kept[0])
             self.table.truncate(entry, min(self.table.computed(entry), most))
             if self.table.length(entry) or num_tokens <= PAGE_SIZE:
@@ -70,35 +70,35 @@ class Cache:
             self.table.free(idle)
         return True
 
-    def keep(self, state: State, record: Record, entry: int) -> None:
+    def keep(self, state_id: str, record: Record, entry: int) -> None:
         """Makes `entry`, whose tokens begin the record's, the state's own. It may be dropped from now on."""
         self.table.unreserve(entry)
-        self.drop(state)
-        self._idle[state.id] = (entry, record.version)
+        self.drop(state_id)
+        self._idle[state_id] = (entry, record.version)
 
-    def adopt(self, state: State, record: Record, entry: int) -> None:
+    def adopt(self, state_id: str, record: Record, entry: int) -> None:
         """Lets a state have what `entry`, whose tokens begin the record's, has computed, if that is more."""
-        kept = self._idle.get(state.id)
+        kept = self._idle.get(state_id)
         if kept is None or self.table.computed(kept[0]) < self.table.computed(entry):
-            self.keep(state, record, self.table.fork(entry))
+            self.keep(state_id, record, self.table.fork(entry))
 
-    def share(self, state: State, source: State, record: Record) -> None:
+    def share(self, state_id: str, source_id: str, record: Record) -> None:
         """Lets a fork have the pages of its source, if there are any of the record's version."""
-        kept = self._idle.get(source.id)
+        kept = self._idle.get(source_id)
         if kept is not None and kept[1] == record.version:
-            self._idle[state.id] = (self.table.fork(kept[0]), record.version)
+            self._idle[state_id] = (self.table.fork(kept[0]), record.version)
 
-    def follow(self, state: State, record: Record) -> None:
+    def follow(self, state_id: str, record: Record) -> None:
         """Adapts a state's entry to a record that was appended to or truncated."""
-        kept = self._idle.get(state.id)
+        kept = self._idle.get(state_id)
         if kept is not None:
             entry = kept[0]
             self.table.truncate(entry, min(self.table.length(entry), len(record.tokens)))
-            self._idle[state.id] = (entry, record.version)
+            self._idle[state_id] = (entry, record.version)
 
-    def drop(self, state: State) -> None:
+    def drop(self, state_id: str) -> None:
         """Gives a state's pages back. Full ones can still be found by content, until they are needed."""
-        kept = self._idle.pop(state.id, None)
+        kept = self._idle.pop(state_id, None)
         if kept is not None:
             self.table.free(kept[0])
 

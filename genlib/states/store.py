@@ -8,22 +8,18 @@ from __future__ import annotations
 import secrets
 import time
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
 
 from ..errors import StateBusy, StateNotFound
-from ..jobs.continuation import Continuation
 from .cache import Cache
-from .state import Record, State
-
-if TYPE_CHECKING:
-    from ..engine.engine import Engine
+from .record import Generated, Record
+from .state import Owner, State
 
 
 class Store:
-    """States, their records, and who is writing to them. `engine` is what their handles name as theirs."""
+    """States, their records, and who is writing to them. `owner` is the engine, as their handles have it."""
 
-    def __init__(self, engine: Engine, cache: Cache) -> None:
-        self._engine = engine
+    def __init__(self, owner: Owner, cache: Cache) -> None:
+        self._owner = owner
         self._cache = cache
         self._states: dict[str, State] = {}
         self._writers: dict[str, object] = {}
@@ -39,34 +35,24 @@ class Store:
     def add(self, record: Record, entry: int | None = None) -> State:
         """A new state, with an id of 128 random bits; `entry`, if given, becomes its own."""
         record.created_at = time.time()
-        state = State(self._engine, f"state-{secrets.token_hex(16)}", record)
+        state = State(self._owner, f"state-{secrets.token_hex(16)}", record)
         self._states[state.id] = state
         if entry is not None:
-            self._cache.keep(state, record, entry)
+            self._cache.keep(state.id, record, entry)
         return state
 
     def fork(self, state: State) -> State:
         """A new state with the same tokens and stream. Raises StateNotFound."""
         record = self.read(state).copy()
         forked = self.add(record)
-        self._cache.share(forked, state, record)
+        self._cache.share(forked.id, state.id, record)
         return forked
 
-    def keep(
-        self,
-        record: Record,
-        token_ids: Sequence[int],
-        stream: int,
-        entry: int | None,
-        *,
-        finished: bool,
-        match_end: int | None = None,
-    ) -> State:
+    def keep(self, record: Record, new: Generated, stream: int, entry: int | None) -> State:
         """A new state: a record's tokens and those generated behind them, with the pages of `entry`."""
         record = record.copy()
         record.stream = stream
-        if token_ids:
-            record.generate(token_ids, finished=finished, match_end=match_end)
+        record.generate(new)
         return self.add(record, entry)
 
     def get(self, state_id: str) -> State:
@@ -92,7 +78,7 @@ class Store:
     def offer(self, state: State, record: Record, entry: int) -> None:
         """A reader has computed a state's keys and values: the state may have them too."""
         if self._is_open(state) and state._record.version == record.version:
-            self._cache.adopt(state, record, entry)
+            self._cache.adopt(state.id, record, entry)
 
     def check_idle(self, state: State) -> None:
         """Raises StateNotFound or StateBusy unless the state can be written to now."""
@@ -110,12 +96,12 @@ class Store:
         if self._writers.get(state.id) is writer:
             del self._writers[state.id]
 
-    def commit(self, state: State, continuation: Continuation, entry: int | None, writer: object) -> None:
+    def commit(self, state: State, new: Generated, entry: int | None, writer: object) -> None:
         """Adds a call's tokens to its state, and lets others write; `entry` holds them and becomes the state's own."""
         record = self.read(state)
-        continuation.commit_to(record)
+        record.generate(new)
         if entry is not None:
-            self._cache.keep(state, record, entry)
+            self._cache.keep(state.id, record, entry)
         self.unlock(state, writer)
 
     def append(self, state: State, token_ids: Sequence[int]) -> None:
@@ -123,18 +109,18 @@ class Store:
         self.check_idle(state)
         record = self.read(state)
         record.append(token_ids)
-        self._cache.follow(state, record)
+        self._cache.follow(state.id, record)
 
     def truncate(self, state: State, num_tokens: int) -> None:
         """Keeps the first tokens."""
         self.check_idle(state)
         record = self.read(state)
         record.truncate(num_tokens)
-        self._cache.follow(state, record)
+        self._cache.follow(state.id, record)
 
     def close(self, state: State) -> None:
         """Forgets a state. Nothing happens if it was closed before."""
         if self._is_open(state):
             self.check_idle(state)
-            self._cache.drop(state)
+            self._cache.drop(state.id)
             del self._states[state.id]

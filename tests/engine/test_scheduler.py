@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlib.engine.scheduler import Scheduler, Sequence, Wants
+from genlib.engine.scheduler import Scheduler
 from genlib.errors import QueueFull
+from genlib.jobs.sequence import Sequence, Wants
 
 
 class FakeJob:
-    def __init__(self, width=1, pending=1, wants=Wants.DRAW, *, has_pages=True):
+    def __init__(self, width=1, pending=1, wants=Wants.TOKEN, *, has_pages=True):
         self.width, self.wants, self.pending, self.has_pages = width, wants, pending, has_pages
         self.cancelled = False
         self.sequences = []
@@ -71,7 +72,7 @@ def test_a_full_queue_refuses():
 
 
 def test_scoring_uses_only_spare_rows():
-    scheduler = make([FakeJob(), FakeJob(pending=50, wants=Wants.SCORE)], max_batch=4, chunk=100)
+    scheduler = make([FakeJob(), FakeJob(pending=50, wants=Wants.SCORES)], max_batch=4, chunk=100)
     scheduler.running[1].logits_from = 10
     (_, score) = scheduler.plan()
     assert score[1] == 10 + 1 + 2
@@ -90,11 +91,11 @@ def test_every_sequence_gets_to_its_end_within_the_limits(jobs, chunk):
         assert sum(n for _, n in work) <= scheduler.chunk
         assert len({id(s) for s, _ in work}) == len(work) <= scheduler.max_batch
         order = [s.wants for s, _ in work]
-        assert order == sorted(order, key=[Wants.DRAW, Wants.SCORE, Wants.BEAM, Wants.NOTHING].index)
+        assert order == sorted(order, key=[Wants.TOKEN, Wants.SCORES, Wants.BEAMS, Wants.NOTHING].index)
         rows = 0
         for s, n in work:
             assert 1 <= n <= s.pending
-            rows += n if s.wants is Wants.SCORE else int(n == s.pending)
+            rows += n if s.wants is Wants.SCORES else int(n == s.pending)
             s.computed += n
             fed[id(s)] = fed.get(id(s), 0) + n
         assert rows <= scheduler.max_batch

@@ -45,9 +45,9 @@ def begin(searches: list[Search] | None = None) -> Searches:
     return new_searches(searches or KINDS, vocabulary=V, eos_ids=[4, 4], token_bytes=LETTERS)
 
 
-def arrays_of(searches: Searches) -> contract.Searches:
-    names = [field.name for field in dataclasses.fields(contract.Searches)]
-    return contract.Searches(**{name: getattr(searches, name).numpy().copy() for name in names})
+def arrays_of(searches: Searches) -> contract.SearchBuffers:
+    names = [field.name for field in dataclasses.fields(contract.SearchBuffers)]
+    return contract.SearchBuffers(**{name: getattr(searches, name).numpy().copy() for name in names})
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16, torch.float16])

@@ -15,7 +15,7 @@ from support.ops import WIDTHS, cpu
 
 from genlib.ops.reference import ReferenceOps
 from genlib.ops.reference_beam import log_softmax
-from genlib.ops.searches import Searches
+from genlib.ops.searches import SearchBuffers
 from genlib.text import automaton
 
 STOPS = ((), (), (b"abc",), (b"aa", b"ba", b"cab"), (b"d",))
@@ -29,7 +29,7 @@ searches_of_any_kind = st.builds(
 )
 
 
-def steps(s: Searches) -> Any:
+def steps(s: SearchBuffers) -> Any:
     """The slots that still search, step by step, until none does."""
     while slots := [slot for slot in range(1, len(s.done)) if not s.done[slot] and not s.status[slot]]:
         yield slots

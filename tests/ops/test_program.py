@@ -24,7 +24,8 @@ from support.ops import (
 
 from genlib.errors import BackendError
 from genlib.ops import select
-from genlib.ops.base import HeadShape, Plan
+from genlib.ops.base import HeadShape
+from genlib.ops.buffers import Plan
 from genlib.ops.cpu import CpuOps
 from genlib.ops.reference import ReferenceOps
 

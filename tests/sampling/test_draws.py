@@ -22,7 +22,7 @@ from support.sampling import Case, adversarial_rows, params_of, run, widths
 
 from genlib.ops import reference_mass as reference
 from genlib.ops import reference_sampling
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.buffers import RowParams, SamplerOutput
 
 # As published with Random123: counter, key, words.
 KNOWN_ANSWERS = [
@@ -66,7 +66,7 @@ def test_the_ends_of_the_random_word(word: int, token: int, monkeypatch: pytest.
     assert run("reference", logits, params_of([Case()], 6)).token[0] == token
 
 
-def many(row: Floats, case: Case, n: int, **columns: Any) -> Drawn:
+def many(row: Floats, case: Case, n: int, **columns: Any) -> SamplerOutput:
     """n draws from one row by the widest vectors: at positions 0 to n - 1, or with the given columns."""
     one = params_of([case], len(row))
     shared = {name: getattr(one, name) for name in ("masks", "edit_token", "edit_bias", "edit_seen")}

@@ -11,7 +11,7 @@ import pytest
 from support.sampling import Case, params_of, run, widths
 
 from genlib.ops import reference_mass as reference
-from genlib.ops.base import RowParams
+from genlib.ops.buffers import RowParams
 
 Words = npt.NDArray[np.uint64]
 DRAWS = 4_000_000

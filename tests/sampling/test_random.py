@@ -10,7 +10,7 @@ from support.random import random_edits, random_logits
 from support.sampling import MIN_PS, PENALTIES, TEMPERATURES, TOP_PS, assert_same, narrowed, run, widths
 
 from genlib.ops import rows
-from genlib.ops.base import RowParams
+from genlib.ops.buffers import RowParams
 
 ROWS = 2560
 VOCABULARIES = (2, 3, 5, 8, 13, 16, 17, 24, 31, 32, 33, 47, 64, 65, 90, 128, 129, 200, 257, 520)

@@ -11,7 +11,7 @@ import pytest
 from support.sampling import Case, assert_same, new_drawn, params_of, random_case, run, widths
 
 from genlib import _native
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.cpu import CpuOps
 
 V = 5
@@ -98,7 +98,7 @@ def read_only(array: Any) -> Any:
 )
 def test_arrays_that_do_not_fit(name: str, change: Any) -> None:
     params, out = params_of([CASE] * 2, V), new_drawn(2, 2)
-    if name in Drawn.__dataclass_fields__:
+    if name in SamplerOutput.__dataclass_fields__:
         out = dataclasses.replace(out, **{name: change(getattr(out, name))})
     else:
         params = dataclasses.replace(params, **{name: change(getattr(params, name))})
@@ -126,7 +126,7 @@ def test_logits_that_do_not_fit(logits: Any) -> None:
         _native.sample_rows(widths()[0], logits, params_of([CASE], V), np.ones(1, np.int32), new_drawn(1, 2))
 
 
-def recorded(params: RowParams, logits: Any, out: Drawn, threads: int = 1) -> Any:
+def recorded(params: RowParams, logits: Any, out: SamplerOutput, threads: int = 1) -> Any:
     ops = CpuOps(threads)
     plan: Any = SimpleNamespace(num_draws=np.array([len(logits)], np.int32))
     return ops.record(lambda: ops.sample(logits, params, plan, out))
@@ -166,9 +166,9 @@ def test_no_value_in_the_buffers_has_it_write_outside_of_its_outputs(V: int) -> 
     for _ in range(40):
         cases = [random_case(rng, V) for _ in range(4)]
         params, top_n = params_of(cases, V), max(case.top_n for case in cases)
-        pairs = {f.name: guarded(getattr(new_drawn(4, top_n), f.name)) for f in dataclasses.fields(Drawn)}
+        pairs = {f.name: guarded(getattr(new_drawn(4, top_n), f.name)) for f in dataclasses.fields(SamplerOutput)}
         logits = rng.integers(0, 256, (4, V, 4), np.uint8).view(np.float32)[..., 0]
-        out = Drawn(**{name: pair[0] for name, pair in pairs.items()})
+        out = SamplerOutput(**{name: pair[0] for name, pair in pairs.items()})
         step = recorded(params, logits, out)
         for _ in range(25):
             kept = {f.name: getattr(params, f.name).copy() for f in dataclasses.fields(RowParams)}

@@ -1,4 +1,4 @@
-"""Edits that are counted token by token are those that a rebuild from the record gives."""
+"""RowEdits that are counted token by token are those that a rebuild from the record gives."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from genlib.sampling.edits import Edits, first_edits
+from genlib.sampling.edits import RowEdits, first_edits
 from genlib.sampling.params import Sampling
-from genlib.states.state import Record, Segment
+from genlib.states.record import Generated, Record, Segment
 
 TOKENS = st.lists(st.integers(0, 40), max_size=25)
 SAMPLINGS = st.builds(
@@ -23,7 +23,7 @@ def record_of(prompt: list[int], parts: list[tuple[bool, list[int]]]) -> Record:
     record = Record(prompt.copy(), [Segment(0, False)])
     for generated, tokens in parts:
         if generated:
-            record.generate(tokens, finished=False, match_end=None)
+            record.generate(Generated(tokens, finished=False, match_end=None))
         else:
             record.append(tokens)
     return record
@@ -35,10 +35,10 @@ def test_counting_is_rebuilding(sampling, prompt, parts, drawn):
     first = first_edits(sampling, record)
     assert first is not None
     region = np.full((3, 70), -7, np.int32)
-    edits = Edits(first, region)
+    edits = RowEdits(first, region)
     for token in drawn:
         edits.count(np.int32(token))
-    record.generate(drawn, finished=False, match_end=None)
+    record.generate(Generated(drawn, finished=False, match_end=None))
     whole = first_edits(sampling, record)
     assert whole is not None
     assert region[:, : edits.size].tolist() == whole.tolist()

@@ -20,7 +20,7 @@ from support.sampling import (
     widths,
 )
 
-from genlib.ops.base import Drawn
+from genlib.ops.buffers import SamplerOutput
 from genlib.ops.cpu import CpuOps
 
 THREADS = (1, 2, 3, 5)
@@ -29,7 +29,7 @@ SIZES = [(997, "float32"), (40960, "float32"), (45057, "float32"), (101_000, "fl
 SIZES += [(45057, "bfloat16"), (45057, "float16")]
 
 
-def replay(ops: CpuOps, logits: Any, cases: list[Case]) -> Drawn:
+def replay(ops: CpuOps, logits: Any, cases: list[Case]) -> SamplerOutput:
     out = new_drawn(len(logits), max(case.top_n for case in cases))
     plan: Any = SimpleNamespace(num_draws=np.array([len(logits)], np.int32))
     ops.record(lambda: ops.sample(logits, params_of(cases, logits.shape[1]), plan, out)).replay()
@@ -52,11 +52,13 @@ def test_rows_have_the_same_bits_on_any_number_of_threads(V: int, dtype: str) ->
         for r, case in enumerate(cases):
             one = {f.name: getattr(expected, f.name)[r : r + 1] for f in dataclasses.fields(expected)}
             got = replay(ops, rows[r : r + 1], [dataclasses.replace(case, top_n=64)])
-            assert_same(trimmed(got, case.top_n), trimmed(Drawn(**one), case.top_n), f"{threads} threads, row {r}")
+            assert_same(
+                trimmed(got, case.top_n), trimmed(SamplerOutput(**one), case.top_n), f"{threads} threads, row {r}"
+            )
         ops.close()
 
 
-def trimmed(drawn: Drawn, top_n: int) -> Drawn:
+def trimmed(drawn: SamplerOutput, top_n: int) -> SamplerOutput:
     tops = {name: getattr(drawn, name)[:, :top_n] for name in ("top_token", "top_probability", "top_logprob")}
     return dataclasses.replace(drawn, **tops)
 

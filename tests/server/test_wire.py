@@ -34,6 +34,18 @@ STATE: Any = object()
 BODIES = [TokenBody, MultiBody, BeamBody, CreateBody, AppendBody, TruncateBody, ScoreBody, EmptyBody]
 
 
+A_TOKEN: dict[str, Any] = {
+    "state_id": "s",
+    "text": "a",
+    "new_tokens": ("a",),
+    "token_ids": (1,),
+    "logprobs": (-0.7,),
+    "finished": False,
+    "finish_reason": None,
+    "stop_sequence": None,
+}
+
+
 def refusal(data: bytes | str, body: type[Body] = TokenBody) -> InvalidRequest:
     with pytest.raises(InvalidRequest) as caught:
         decode(data.encode("utf-8", "surrogatepass") if isinstance(data, str) else data, body)
@@ -76,7 +88,7 @@ def test_every_field_reaches_the_request() -> None:
 @pytest.mark.parametrize("seed", [0, 2**53 + 1, 2**63, 2**64 - 1])
 def test_a_seed_survives(seed: int) -> None:
     assert decode(token(seed=seed).encode(), TokenBody).request(STATE).sampling.seed == seed
-    piece = Piece("s", "a", ("a",), (1,), (0.5,), (-0.7,), False, None, None, seed)
+    piece = Piece(**A_TOKEN, probabilities=(0.5,), seed=seed)
     assert json.loads(msgspec.json.encode(answers.stream_event(piece)))["seed"] == seed
 
 
@@ -265,7 +277,7 @@ def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
 def test_a_number_that_is_not_finite_is_never_sent(value: float) -> None:
-    result = TokenResult("s", "a", ("a",), (1,), (value,), (-0.7,), False, None, None, 1)
+    result = TokenResult(**A_TOKEN, probabilities=(value,), seed=1)
     with pytest.raises(ModelError):
         answers.token_answer(result)
     with pytest.raises(ModelError):

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from genlib.ops.searches import NO_MATCH, Searches, new_searches
+from genlib.ops.searches import NO_MATCH, SearchBuffers, new_search_buffers
 from genlib.text import automaton
 
 
@@ -30,12 +30,12 @@ def token_table(vocabulary: int) -> tuple[Any, Any]:
     return np.frombuffer(b"".join(texts), np.uint8), np.cumsum([0, *map(len, texts)])
 
 
-def begin(searches: list[Search], vocabulary: int, eos_ids: frozenset[int], spare: int = 3) -> Searches:
+def begin(searches: list[Search], vocabulary: int, eos_ids: frozenset[int], spare: int = 3) -> SearchBuffers:
     """Buffers with these searches in them, in slots and lanes that are not in their order."""
     lanes = sum(s.num_beams for s in searches) + spare
     longest = max(s.max_length for s in searches)
     states = 2 + sum(len(stop) for s in searches for stop in s.stops) + len(searches)
-    s = new_searches(len(searches) + 1, lanes, longest, eos_ids, token_table(vocabulary), states)
+    s = new_search_buffers(len(searches) + 1, lanes, longest, eos_ids, token_table(vocabulary), states)
     lane, state = lanes, 1
     for slot, search in enumerate(searches, 1):
         k = search.num_beams
@@ -59,7 +59,7 @@ def begin(searches: list[Search], vocabulary: int, eos_ids: frozenset[int], spar
     return s
 
 
-def set_live(slots: list[int], *all_searches: Searches) -> int:
+def set_live(slots: list[int], *all_searches: SearchBuffers) -> int:
     """Puts the searches of these slots into the step, one behind the other. Returns their rows."""
     rows = 0
     for s in all_searches:
@@ -90,13 +90,13 @@ def random_logits(rng: np.random.Generator, rows: int, V: int, kind: str, nothin
     return logits
 
 
-def copied(s: Searches) -> Searches:
+def copied(s: SearchBuffers) -> SearchBuffers:
     """The same, in buffers of its own."""
     return copy.deepcopy(s)
 
 
-def assert_same(got: Searches, expected: Searches) -> None:
+def assert_same(got: SearchBuffers, expected: SearchBuffers) -> None:
     """Every field, bit for bit."""
-    for field in dataclasses.fields(Searches):
+    for field in dataclasses.fields(SearchBuffers):
         a, b = getattr(got, field.name), getattr(expected, field.name)
         assert a.tobytes() == b.tobytes(), f"{field.name}: {a} ≠ {b}"

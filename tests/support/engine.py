@@ -8,10 +8,10 @@ import zlib
 import numpy as np
 
 import genlib
-from genlib.engine.batch import Batch
+from genlib._native import PAGE_SIZE
 from genlib.model.base import LoadedModel
+from genlib.ops.buffers import StepBuffers
 from genlib.ops.reference_beam import beam_step
-from genlib.states.cache import PAGE_SIZE
 
 EOS = 256
 BOS = 257
@@ -52,13 +52,13 @@ class FakeModel:
         self.bad_row: int | None = None
         self.closed = False
 
-    def prepare(self, batch: Batch, num_pages: int) -> None:
-        self.batch = batch
+    def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
+        self.buffers = buffers
         self.pages = np.full((num_pages, PAGE_SIZE), -1, np.int32)
-        self._logits = np.zeros((len(batch.plan.rows), VOCABULARY), np.float32)
+        self._logits = np.zeros((len(buffers.plan.rows), VOCABULARY), np.float32)
 
     def context(self, seq: int, position: int) -> bytes:
-        table = self.batch.plan.tables[seq]
+        table = self.buffers.plan.tables[seq]
         where = np.arange(position + 1)
         return self.pages[table[where // PAGE_SIZE], where % PAGE_SIZE].tobytes()
 
@@ -67,7 +67,7 @@ class FakeModel:
             self.gate.acquire()
         if self.broken is not None:
             raise self.broken
-        plan = self.batch.plan
+        plan = self.buffers.plan
         n, s = int(plan.num_tokens[0]), int(plan.num_seqs[0])
         assert n == num_tokens == plan.starts[s]
         self.steps.append((n, s))
@@ -78,13 +78,13 @@ class FakeModel:
         for r in range(int(plan.num_rows[0])):
             i = int(plan.rows[r])
             self._row(r, self.context(int(owners[i]), int(plan.positions[i])))
-        beam_step(self._logits, self.batch.searches)
+        beam_step(self._logits, self.buffers.searches)
 
     def _row(self, r: int, context: bytes) -> None:
-        params, drawn = self.batch.params, self.batch.drawn
+        params, out = self.buffers.params, self.buffers.output
         rng = np.random.default_rng(zlib.crc32(context))
         self._logits[r] = rng.normal(size=VOCABULARY).astype(np.float32) * 3
-        if r >= self.batch.plan.num_draws[0]:
+        if r >= self.buffers.plan.num_draws[0]:
             return
         key = f"{params.seed[r]} {params.stream[r]} {params.position[r]} {params.scale[r]}"
         h = zlib.crc32(context + key.encode())
@@ -94,11 +94,11 @@ class FakeModel:
             token = EOS
         if params.forced[r] >= 0:
             token = int(params.forced[r])
-        drawn.token[r] = token
-        drawn.probability[r] = (h % 999 + 1) / 1000
-        drawn.sampling_probability[r] = 0.5
-        drawn.logprob[r] = np.log(drawn.probability[r])
-        drawn.status[r] = int(self.bad_row == r)
+        out.token[r] = token
+        out.probability[r] = (h % 999 + 1) / 1000
+        out.sampling_probability[r] = 0.5
+        out.logprob[r] = np.log(out.probability[r])
+        out.status[r] = int(self.bad_row == r)
 
     def logits(self, first: int, last: int) -> np.ndarray:
         return self._logits[first:last]

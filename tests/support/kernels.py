@@ -20,7 +20,7 @@ from genlib.kernels.workspace import Work, Workspace
 from support.sampling import NEXT_TO_ONE, Case, params_of, run
 from triton.runtime import interpreter
 
-from genlib.ops.base import Drawn
+from genlib.ops.buffers import SamplerOutput
 
 IS_INTERPRETED = os.environ.get("TRITON_INTERPRET") == "1"
 HAS_GPU = not IS_INTERPRETED and torch.cuda.is_available()
@@ -154,7 +154,7 @@ def check_kernels(logits: Any, cases: list[Case], place: str = "cpu") -> Work:
     return work
 
 
-def assert_drawn(got: Sampled, expected: Drawn, cases: list[Case]) -> None:
+def assert_drawn(got: Sampled, expected: SamplerOutput, cases: list[Case]) -> None:
     exact = np.array([case.temperature == 1 for case in cases])
     names = {"top_tokens": "top_token", "top_probabilities": "top_probability", "top_logprobs": "top_logprob"}
     columns = {field.name: getattr(expected, names.get(field.name, field.name)) for field in dataclasses.fields(got)}

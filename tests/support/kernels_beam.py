@@ -16,9 +16,9 @@ from genlib.ops import searches as contract
 from genlib.ops.reference import ReferenceOps
 
 
-def tensors_of(s: contract.Searches, place: str) -> Searches:
+def tensors_of(s: contract.SearchBuffers, place: str) -> Searches:
     """The same searches as tensors; on the CPU, in the same memory."""
-    arrays = {field.name: getattr(s, field.name) for field in fields(contract.Searches)}
+    arrays = {field.name: getattr(s, field.name) for field in fields(contract.SearchBuffers)}
     past = [np.zeros((len(s.score), s.norms.shape[1] - 1), np.int32) for _ in range(2)]
     tensors = {name: torch.from_numpy(np.require(a, requirements="W")).to(place) for name, a in arrays.items()}
     tensors |= {"past_parent": torch.from_numpy(past[0]).to(place), "past_token": torch.from_numpy(past[1]).to(place)}
@@ -49,7 +49,7 @@ def narrowed(logits: Any, dtype: Any) -> Any:
 class BeamKernels:
     """Steps the reference and the kernels side by side, and compares all that they hold, bit for bit."""
 
-    def __init__(self, s: contract.Searches, rows: int, place: str = "cpu") -> None:
+    def __init__(self, s: contract.SearchBuffers, rows: int, place: str = "cpu") -> None:
         self.expected = s
         self.mine = copied(s)
         self.place = place
@@ -79,7 +79,7 @@ class BeamKernels:
         """Every field, and what was noted of the step."""
         s, t = self.expected, self.tensors
         if self.place != "cpu":
-            for field in fields(contract.Searches):
+            for field in fields(contract.SearchBuffers):
                 getattr(self.mine, field.name)[...] = getattr(t, field.name).cpu().numpy()
         assert_same(self.mine, s)
         for slot in slots:

@@ -7,10 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from genlib._native import StateTable
-from genlib.engine.batch import Batch, max_pages
+from genlib.engine.batch import Batch
 from genlib.jobs.search_slots import SearchSlots
 from genlib.model.base import LoadedModel
 from genlib.model.load import load
+from genlib.states.cache import pages_for
 
 
 class Bench:
@@ -19,11 +20,11 @@ class Bench:
     def __init__(self, loaded: LoadedModel, max_tokens: int = 256, pages: int = 64) -> None:
         self.model = loaded.model
         self.table = StateTable(pages)
-        longest = max_pages(self.model.context_length)
+        longest = pages_for(self.model.context_length)
         vocabulary = self.model.vocab_size
         slots = SearchSlots(1, 1, vocabulary, frozenset(), loaded.tokenizer.token_bytes)
         self.batch = Batch(max_tokens, max_tokens, longest, vocabulary, frozenset(), slots.buffers)
-        self.model.prepare(self.batch, pages)
+        self.model.prepare(self.batch.buffers, pages)
 
     def open(self, ids: list[int]) -> int:
         """A new entry that holds these tokens, none of them computed."""

@@ -11,7 +11,8 @@ import numpy as np
 import numpy.typing as npt
 
 from genlib import _native
-from genlib.ops.base import HeadShape, Plan
+from genlib.ops.base import HeadShape
+from genlib.ops.buffers import Plan
 from genlib.ops.cpu import CpuOps
 from genlib.ops.tensor import Tensor
 

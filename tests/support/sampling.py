@@ -13,7 +13,7 @@ import numpy as np
 from genlib import _native
 from genlib.ops import reference_sampling as reference
 from genlib.ops import rows
-from genlib.ops.base import Drawn, RowParams
+from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.tensor import Tensor
 
 WIDTHS = ("avx512", "avx2", "baseline")
@@ -82,9 +82,9 @@ def params_of(cases: list[Case], vocabulary: int) -> RowParams:
     )
 
 
-def new_drawn(rows: int, top_n: int = 0) -> Drawn:
+def new_drawn(rows: int, top_n: int = 0) -> SamplerOutput:
     """Outputs full of what no sampler writes."""
-    return Drawn(
+    return SamplerOutput(
         token=np.full(rows, -99, np.int32),
         probability=np.full(rows, np.nan, np.float32),
         logprob=np.full(rows, np.nan, np.float32),
@@ -112,7 +112,7 @@ def _has(width: str) -> bool:
     return True
 
 
-def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None, threads: int = 1) -> Drawn:
+def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None, threads: int = 1) -> SamplerOutput:
     """The C++ sampler, or numpy's for the width "reference"."""
     rows = len(logits) if num_draws is None else num_draws
     out = new_drawn(len(logits), max(params.top_n, default=0))
@@ -123,9 +123,9 @@ def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None
     return out
 
 
-def assert_same(got: Drawn, expected: Drawn, about: str) -> None:
+def assert_same(got: SamplerOutput, expected: SamplerOutput, about: str) -> None:
     """Every field, bit for bit."""
-    for output in dataclasses.fields(Drawn):
+    for output in dataclasses.fields(SamplerOutput):
         a, b = getattr(got, output.name), getattr(expected, output.name)
         different = np.unique(np.nonzero(a.view(np.uint32) != b.view(np.uint32))[0])
         assert len(different) == 0, (
@@ -133,7 +133,7 @@ def assert_same(got: Drawn, expected: Drawn, about: str) -> None:
         )
 
 
-def check(logits: Any, cases: list[Case], threads: int = 1) -> Drawn:
+def check(logits: Any, cases: list[Case], threads: int = 1) -> SamplerOutput:
     """All widths against the reference; gives what it has."""
     params = params_of(cases, logits.shape[1])
     expected = run("reference", logits, params)

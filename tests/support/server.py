@@ -14,13 +14,17 @@ from typing import Any
 from support.http import Client
 
 from genlib.calls.requests import GenerateToken, Score
-from genlib.calls.results import BeamResult, MultiResult, Piece, ScoreResult, TokenResult
+from genlib.calls.results import BeamResult, MultiResult, Piece, TokenResult
 from genlib.checks import check_int, check_stop_sequences, check_text
 from genlib.errors import CallCancelled, ContextLengthExceeded, InvalidRequest, StateBusy, StateNotFound
 from genlib.server import create_app
+from genlib.states.score import ScoreResult
 
 CONTEXT = 64
 WORD = "ab é\n."
+
+
+UNFINISHED: dict[str, Any] = {"finished": False, "finish_reason": None, "stop_sequence": None}
 
 
 class FakeState:
@@ -125,9 +129,15 @@ class FakeCall:
             raise self.engine.failure
         text, seed = WORD[i % len(WORD)], getattr(getattr(self.request, "sampling", None), "seed", None)
         piece = Piece(
-            self.request.state.id, text, (text,), (ord(text),), (self.engine.probability,), (-0.7,),
-            False, None, None, 42 if seed is None else seed,
-        )  # fmt: skip
+            state_id=self.request.state.id,
+            text=text,
+            new_tokens=(text,),
+            token_ids=(ord(text),),
+            probabilities=(self.engine.probability,),
+            logprobs=(-0.7,),
+            **UNFINISHED,
+            seed=42 if seed is None else seed,
+        )
         if self.stream:
             self.pieces.put(piece)
             if self.engine.hold_after == i + 1:
@@ -137,10 +147,16 @@ class FakeCall:
     def _total(self, pieces: list[Piece], state: FakeState | None = None) -> TokenResult:
         words = tuple(piece.text for piece in pieces)
         return TokenResult(
-            self.request.state.id, "".join(words), words, tuple(map(ord, words)),
-            tuple(p.probabilities[0] for p in pieces), tuple(p.logprobs[0] for p in pieces),
-            False, None, None, pieces[0].seed, state,  # type: ignore[arg-type]
-        )  # fmt: skip
+            state_id=self.request.state.id,
+            text="".join(words),
+            new_tokens=words,
+            token_ids=tuple(map(ord, words)),
+            probabilities=tuple(p.probabilities[0] for p in pieces),
+            logprobs=tuple(p.logprobs[0] for p in pieces),
+            **UNFINISHED,
+            seed=pieces[0].seed,
+            state=state,  # type: ignore[arg-type]
+        )
 
     def __await__(self) -> Any:
         return self._wait().__await__()

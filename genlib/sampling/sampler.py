@@ -1,39 +1,32 @@
-"""A sequence's row as it moves along: its parameters, its mask, its edits."""
+"""How each sequence of a call is sampled: its row's parameters, its mask and its edits, as its tokens move them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
 import numpy as np
 
-from ..ops.base import Int32
-from .edits import Edits, first_edits
-from .masks import Masks, RowMask, TokenMask
+from ..ops.arrays import Int32
+from ..states.record import Record
+from .edits import RowEdits, first_edits
+from .masks import RowMask, TokenMask, VocabularyMasks
+from .params import Sampling
 from .row import MASK_NO_EOS, Row, RowBuffers
 
-if TYPE_CHECKING:
-    from ..calls.requests import GenerateMulti, GenerateToken
-    from ..engine.batch import Draw
-    from ..engine.scheduler import Sequence
-    from ..jobs.continuation import Continuation
-    from ..states.state import Record
 
+class SequenceSampler:
+    """How the next token of one sequence is drawn.
 
-class Drawing:
-    """How one sequence is drawn from.
-
-    slot: which mask and which region of the edits are its own; -1 until the batch gives it one, with its first draw
-    and to stay. Only a drawing that `needs_slot` gets one.
+    slot: which mask and which region of the edits are its own; -1 until the batch gives it one, with its first row
+    and to stay. Only a sampler that `needs_slot` gets one.
     """
 
     __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "asks", "slot")
 
     def __init__(self, row: Row, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool) -> None:
-        """edits: as first_edits gives them. counts: whether tokens that are drawn change them."""
+        """edits: as first_edits gives them. counts: whether new tokens change them."""
         self._row = row
         self._first_edits = edits
         self._counts = counts
-        self._edits: Edits | None = None
+        self._edits: RowEdits | None = None
         self._fresh = False  # its edits hold every token that its sequence has
         self._mask = mask
         self.asks = mask is not None and mask.asks  # a mask of the caller's decides before each token
@@ -74,7 +67,7 @@ class Drawing:
             params.masks[buffers.mask_row(slot)] = self._mask.words
         if self._first_edits is not None:
             if self._edits is None:
-                self._edits, self._fresh = Edits(self._first_edits, buffers.edits(slot)), True
+                self._edits, self._fresh = RowEdits(self._first_edits, buffers.edits(slot)), True
             params.edit_start[i] = buffers.first_edit(slot)
             params.edit_count[i] = self._edits.size
 
@@ -90,32 +83,23 @@ class Drawing:
             self._fresh = False
 
 
-class Drawings:
-    """The drawings of one call; what its sequences share is worked out once."""
+class CallSampler:
+    """Makes the samplers of one call's sequences; what they share is worked out once."""
 
-    def __init__(self, request: GenerateToken | GenerateMulti, record: Record, masks: Masks, seed: int) -> None:
-        sampling = request.sampling
+    def __init__(self, sampling: Sampling, *, seed: int, top_n: int, record: Record, masks: VocabularyMasks) -> None:
+        """top_n: how many of the most likely tokens to report. record: of the state that the call is made on."""
         self._sampling = sampling
-        self._top_n = request.top_logprobs
         self._seed = seed
+        self._top_n = top_n
         self._masks = masks
         self._edits = first_edits(sampling, record)
         self._allowed = None if sampling.allowed_tokens is None else masks.of(sampling.allowed_tokens)
 
-    def make(self, c: Continuation, stream: int, token_mask: TokenMask | None) -> Drawing:
-        """Of a sequence that draws `c` from `stream` and asks `token_mask`. Raises TokenMaskError."""
+    def sequence(self, stream: int, token_mask: TokenMask | None, *, eos_banned: bool) -> SequenceSampler:
+        """Of a sequence that draws from `stream` and asks `token_mask`. Raises TokenMaskError."""
         mask = None
         if self._allowed is not None or token_mask is not None:
             mask = RowMask(self._masks, self._allowed, token_mask)
-            mask.refresh(eos_banned=c.eos_banned)
+            mask.refresh(eos_banned=eos_banned)
         row = Row.of(self._sampling, self._seed, stream, self._top_n)
-        return Drawing(row, self._edits, mask, counts=self._sampling.penalises, eos_banned=c.eos_banned)
-
-    def accept(self, c: Continuation, seq: Sequence, draw: Draw) -> None:
-        """Gives a continuation its next token, and prepares the draw behind it. Raises TokenMaskError."""
-        c.accept(draw)
-        drawing: Drawing = seq.row
-        unbanned = len(c.token_ids) == c.request.min_tokens
-        if unbanned or drawing.asks:
-            drawing.advance(draw.token, ended=c.ended, eos_banned=c.eos_banned)
-            seq.row_changed = unbanned
+        return SequenceSampler(row, self._edits, mask, counts=self._sampling.penalises, eos_banned=eos_banned)

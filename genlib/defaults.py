@@ -1,0 +1,25 @@
+"""What a call takes where its caller says nothing: one home for Python, HTTP and the command line."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+# Of calls that sample.
+MAX_TOKENS: Final = 16
+MIN_TOKENS: Final = 0
+TEMPERATURE: Final = 1.0
+TOP_P: Final = 1.0
+TOP_K: Final = 0
+MIN_P: Final = 0.0
+REPETITION_PENALTY: Final = 1.0
+PRESENCE_PENALTY: Final = 0.0
+FREQUENCY_PENALTY: Final = 0.0
+TOP_LOGPROBS: Final = 0
+PROBABILITY: Final[Literal["model", "sampling"]] = "model"
+NUM_CONTINUATIONS: Final = 1
+
+# Of beam search.
+NUM_BEAMS: Final = 4
+MAX_LENGTH: Final = 16
+EARLY_STOPPING: Final = False
+LENGTH_PENALTY: Final = 1.0

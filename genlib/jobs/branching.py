@@ -1,0 +1,53 @@
+"""Jobs of many sequences that start from one."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+
+from ..states.cache import as_int32
+from .base import Job
+from .sequence import Sequence, Wants
+
+
+class BranchingJob(Job):
+    """All tokens of the state but the last are fed once, as the base; then many sequences share its pages."""
+
+    _base: int | None = None
+
+    def _open_base(self) -> int | None:
+        self._base = self._open(len(self.record.tokens) - 1, 0)
+        return self._base
+
+    def _start_base(self, base: int) -> list[Sequence]:
+        """The base as a sequence, or those that `_spread` makes if nothing of it is left to feed."""
+        if self.table.length(base) == self.table.computed(base):
+            return self._spread()
+        return [self._sequence(base, Wants.NOTHING)]
+
+    def on_prefilled(self, seq: Sequence) -> None:
+        self.use.runner.remove([seq])
+        self.use.store.offer(self.state, self.record, seq.entry)
+        self.use.runner.add(self._spread())
+
+    @abstractmethod
+    def _spread(self) -> list[Sequence]:
+        """The sequences that start from the base, which is computed."""
+
+    def _branch(self, more: int) -> int:
+        """A fork of the base with the record's last token, and pages for `more`. They must be there."""
+        assert self._base is not None
+        entry = self.table.fork(self._base)
+        self._entries.add(entry)
+        promised = self.table.reserve(entry, 1 + more)
+        assert promised, "pages were set aside when the call started"
+        self.table.append(entry, as_int32(self.record.tokens[-1:]))
+        return entry
+
+    def _ticket(self, num_tokens: int) -> int | None:
+        """An empty entry that pages are promised to, until sequences need them."""
+        entry = self.table.create(self.record.namespace)
+        if not self.use.cache.reserve(entry, num_tokens):
+            self.table.free(entry)
+            return None
+        self._entries.add(entry)
+        return entry
