@@ -12,7 +12,7 @@ import numpy.typing as npt
 import torch
 
 from genlib.ops import rows
-from genlib.ops.buffers import SamplerOutput, RowParams
+from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.cpu import CpuOps
 
 from .request import Request

@@ -8,9 +8,8 @@ from dataclasses import dataclass, fields
 import numpy as np
 import torch
 
-from genlib.ops.searches import EarlyStopping
 from genlib.checks import check_int, check_token_ids, is_number, refuse
-from genlib.ops.searches import NO_MATCH
+from genlib.ops.searches import NO_MATCH, EarlyStopping
 from genlib.text import automaton
 
 from .sizes import CANDIDATES, MAX_VOCABULARY
