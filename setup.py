@@ -6,7 +6,7 @@ from fnmatch import fnmatch
 from glob import glob
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
-from setuptools import setup
+from setuptools import find_packages, setup
 from setuptools.command.build_ext import build_ext
 
 # Floating-point contraction is off everywhere: a fused multiply-add is written where it is meant, or the
@@ -57,6 +57,11 @@ def is_stale(obj, source):
     return not os.path.exists(obj) or os.path.getmtime(obj) < newest
 
 
+def packages_in(folder, name):
+    """The package `name`, whose files lie in `folder`, and all packages below it: a new one needs no entry here."""
+    return [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
+
+
 ParallelCompile(default=0, needs_recompile=is_stale).install()
 
 
@@ -83,15 +88,8 @@ if sys.platform == "win32":
     raise SystemExit("genlib builds on Linux and macOS; on Windows use WSL")
 
 setup(
-    packages=[
-        "genlib",
-        "genlib.ops",
-        "genlib.model",
-        "genlib.server",
-        "genlib.kernels",
-        "genlib.default_model",
-    ],
-    package_dir={"genlib": "genlib", "genlib.kernels": "kernels"},
+    packages=packages_in("genlib", "genlib") + packages_in("kernels", "genlib.kernels"),
+    package_dir={"genlib.kernels": "kernels"},
     package_data={
         "genlib": ["py.typed", "*.pyi"],
         "genlib.default_model": ["*.json", "*.safetensors", "*.md"],
