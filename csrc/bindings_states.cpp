@@ -4,7 +4,7 @@
 
 #include <optional>
 
-#include "check.h"
+#include "base/check.h"
 #include "state_table.h"
 
 namespace genlib {

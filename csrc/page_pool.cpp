@@ -2,7 +2,7 @@
 
 #include <unordered_map>
 
-#include "check.h"
+#include "base/check.h"
 
 namespace genlib {
 namespace {

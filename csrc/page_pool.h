@@ -12,8 +12,8 @@
 #include <stdexcept>
 #include <vector>
 
+#include "base/view.h"
 #include "prefix_index.h"
-#include "view.h"
 
 namespace genlib {
 

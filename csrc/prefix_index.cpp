@@ -4,7 +4,7 @@
 #include <cstring>
 #include <random>
 
-#include "check.h"
+#include "base/check.h"
 
 namespace genlib {
 namespace {

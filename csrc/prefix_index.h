@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "view.h"
+#include "base/view.h"
 
 namespace genlib {
 

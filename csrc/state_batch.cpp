@@ -3,7 +3,7 @@
 #include <numeric>
 #include <unordered_set>
 
-#include "check.h"
+#include "base/check.h"
 #include "state_table.h"
 
 namespace genlib {

@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <cstring>
 
-#include "check.h"
+#include "base/check.h"
 
 namespace genlib {
 

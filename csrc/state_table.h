@@ -27,8 +27,8 @@
 #include <utility>
 #include <vector>
 
+#include "base/view.h"
 #include "page_pool.h"
-#include "view.h"
 
 namespace genlib {
 

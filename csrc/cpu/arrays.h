@@ -8,7 +8,7 @@
 #include <string>
 #include <vector>
 
-#include "check.h"
+#include "base/check.h"
 #include "cpu/operations.h"
 
 namespace genlib {

@@ -6,7 +6,7 @@
 #include <cmath>
 #include <limits>
 
-#include "check.h"
+#include "base/check.h"
 
 namespace genlib {
 

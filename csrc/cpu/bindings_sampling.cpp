@@ -5,7 +5,7 @@
 #include <string>
 #include <utility>
 
-#include "check.h"
+#include "base/check.h"
 #include "cpu/operations.h"
 #include "cpu/sampling_arrays.h"
 

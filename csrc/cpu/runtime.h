@@ -7,10 +7,10 @@
 #include <mutex>
 #include <vector>
 
-#include "check.h"
+#include "base/check.h"
+#include "base/parallel.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
-#include "parallel.h"
 
 namespace genlib {
 

@@ -1,12 +1,12 @@
 // The sampler: a token, its probabilities and the number kept, for each row. docs/kernels.md is the contract.
 #pragma once
 
+#include "base/philox.h"
 #include "cpu/sampling.h"
 #include "cpu/sampling_row.inc.h"
 #include "cpu/sampling_select.inc.h"
 #include "cpu/sampling_top.inc.h"
 #include "cpu/sampling_values.inc.h"
-#include "philox.h"
 
 namespace genlib::GENLIB_WIDTH {
 

@@ -2,7 +2,7 @@
 #include <cmath>
 #include <cstdlib>
 
-#include "check.h"
+#include "base/check.h"
 #include "cpu/sampling.h"
 
 namespace genlib {

@@ -4,7 +4,7 @@
 #include <bit>
 #include <utility>
 
-#include "check.h"
+#include "base/check.h"
 #include "cpu/half.h"
 
 namespace genlib {

@@ -4,9 +4,9 @@
 #include <cstdint>
 #include <vector>
 
+#include "base/parallel.h"
 #include "cpu/kernels.h"
 #include "cpu/memory.h"
-#include "parallel.h"
 
 namespace genlib {
 
