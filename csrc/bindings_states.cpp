@@ -5,7 +5,7 @@
 #include <optional>
 
 #include "base/check.h"
-#include "state_table.h"
+#include "states/table.h"
 
 namespace genlib {
 namespace {

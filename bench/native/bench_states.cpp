@@ -4,7 +4,7 @@
 #include <cstdio>
 #include <vector>
 
-#include "state_table.h"
+#include "states/table.h"
 
 namespace {
 

@@ -1,4 +1,4 @@
-#include "state_table.h"
+#include "states/table.h"
 
 #include <algorithm>
 #include <cstring>

@@ -1,4 +1,4 @@
-#include "page_pool.h"
+#include "states/page_pool.h"
 
 #include <unordered_map>
 

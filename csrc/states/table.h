@@ -28,7 +28,7 @@
 #include <vector>
 
 #include "base/view.h"
-#include "page_pool.h"
+#include "states/page_pool.h"
 
 namespace genlib {
 

@@ -1,4 +1,4 @@
-#include "prefix_index.h"
+#include "states/prefix_index.h"
 
 #include <bit>
 #include <cstring>

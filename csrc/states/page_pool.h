@@ -13,7 +13,7 @@
 #include <vector>
 
 #include "base/view.h"
-#include "prefix_index.h"
+#include "states/prefix_index.h"
 
 namespace genlib {
 

@@ -4,7 +4,7 @@
 #include <unordered_set>
 
 #include "base/check.h"
-#include "state_table.h"
+#include "states/table.h"
 
 namespace genlib {
 namespace {
