@@ -25,7 +25,7 @@ FLAGS = [
 # By the source's name; what comes later counts. Bindings only carry arguments over: their templates take long
 # to optimise, for nothing.
 UNIT_FLAGS = {
-    "*/bindings*.cpp": ["-O1"],
+    "csrc/bindings/*": ["-O1"],
     "*_avx512.cpp": [
         "-mavx512f",
         "-mavx512bw",
@@ -39,7 +39,7 @@ UNIT_FLAGS = {
 }
 # -g1: the lines of a finding, which is all that is asked of them; full debugging data take as long again.
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g1", "-O1"]
-SANITIZE_UNIT_FLAGS = {"*/bindings*.cpp": ["-O0"]}
+SANITIZE_UNIT_FLAGS = {"csrc/bindings/*": ["-O0"]}
 
 
 def flags_of(source):

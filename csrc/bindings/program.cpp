@@ -1,10 +1,10 @@
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 
-#include "cpu/arrays.h"
-#include "cpu/beam_arrays.h"
+#include "bindings/arrays.h"
+#include "bindings/beam_arrays.h"
+#include "bindings/sampling_arrays.h"
 #include "cpu/operations.h"
-#include "cpu/sampling_arrays.h"
 
 namespace py = pybind11;
 

@@ -6,8 +6,8 @@
 #include <utility>
 
 #include "base/check.h"
+#include "bindings/sampling_arrays.h"
 #include "cpu/operations.h"
-#include "cpu/sampling_arrays.h"
 
 namespace py = pybind11;
 

@@ -1,13 +1,12 @@
-// The beam step's arguments out of numpy arrays: logits, and genlib.ops.searches.Searches. For bindings*.cpp
-// only.
+// The beam step's arguments, taken from numpy arrays: logits, and genlib.ops.searches.Searches.
 #pragma once
 
 #include <pybind11/numpy.h>
 
 #include <type_traits>
 
+#include "bindings/sampling_arrays.h"
 #include "cpu/beam.h"
-#include "cpu/sampling_arrays.h"
 
 namespace genlib {
 

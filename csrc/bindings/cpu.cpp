@@ -2,7 +2,7 @@
 #include <pybind11/pybind11.h>
 #include <pybind11/stl.h>
 
-#include "cpu/arrays.h"
+#include "bindings/arrays.h"
 #include "cpu/operations.h"
 
 namespace py = pybind11;

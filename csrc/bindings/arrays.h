@@ -1,5 +1,5 @@
-// numpy arrays taken as what an operation needs, or refused with the argument's name, what it must be and
-// what it is. For bindings*.cpp only.
+// numpy arrays checked and taken as an operation's arguments, or refused by name: what the argument must be,
+// and what it is.
 #pragma once
 
 #include <pybind11/numpy.h>

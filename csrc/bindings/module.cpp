@@ -1,4 +1,4 @@
-// The extension's entry: each part binds itself, so that no other file includes pybind11 but bindings*.cpp.
+// The extension's entry. Only this folder includes pybind11; each of its files binds one part.
 #include <pybind11/pybind11.h>
 
 namespace genlib {

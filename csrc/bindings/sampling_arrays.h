@@ -1,5 +1,4 @@
-// The sampler's arguments out of numpy arrays: logits, and genlib.ops.base.RowParams and Drawn. For
-// bindings*.cpp only.
+// The sampler's arguments, taken from numpy arrays: logits, and genlib.ops.base.RowParams and Drawn.
 #pragma once
 
 #include <pybind11/numpy.h>
@@ -8,7 +7,7 @@
 #include <cstdint>
 #include <type_traits>
 
-#include "cpu/arrays.h"
+#include "bindings/arrays.h"
 #include "cpu/sampling.h"
 
 namespace genlib {
