@@ -8,7 +8,7 @@
 #include <type_traits>
 
 #include "bindings/arrays.h"
-#include "cpu/sampling.h"
+#include "cpu/sampling/sampling.h"
 
 namespace genlib {
 

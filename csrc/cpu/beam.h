@@ -4,7 +4,7 @@
 
 #include <cstdint>
 
-#include "cpu/sampling.h"
+#include "cpu/sampling/sampling.h"
 
 namespace genlib {
 

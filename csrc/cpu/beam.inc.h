@@ -2,8 +2,8 @@
 #pragma once
 
 #include "cpu/beam.h"
-#include "cpu/sampling_select.inc.h"
-#include "cpu/sampling_values.inc.h"
+#include "cpu/sampling/select.inc.h"
+#include "cpu/sampling/values.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 

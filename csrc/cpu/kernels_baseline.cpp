@@ -5,7 +5,7 @@
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"
 #include "cpu/norm_rope.inc.h"
-#include "cpu/sampling.inc.h"
+#include "cpu/sampling/draw.inc.h"
 #include "cpu/simd.h"
 
 namespace genlib {

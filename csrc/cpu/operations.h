@@ -8,7 +8,7 @@
 #include "cpu/beam.h"
 #include "cpu/kv_pages.h"
 #include "cpu/program.h"
-#include "cpu/sampling.h"
+#include "cpu/sampling/sampling.h"
 #include "cpu/weight.h"
 
 namespace genlib {

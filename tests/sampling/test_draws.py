@@ -158,7 +158,7 @@ def test_the_object_code_holds_no_fused_multiply_add(width: str, tmp_path: Path)
     unit = f"""
         #define GENLIB_WIDTH {width}
         #include "cpu/simd.h"
-        #include "cpu/sampling.inc.h"
+        #include "cpu/sampling/draw.inc.h"
         auto sampler = &genlib::{width}::sample_rows;"""
     code = instructions(unit, [*flags, "-ffp-contract=off"], tmp_path)
     assert re.search(r"\bvmulps\b", code)

@@ -5,7 +5,7 @@
 // exactness.
 #pragma once
 
-#include "cpu/sampling_row.inc.h"
+#include "cpu/sampling/row.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 

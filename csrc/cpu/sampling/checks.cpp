@@ -3,7 +3,7 @@
 #include <cstdlib>
 
 #include "base/check.h"
-#include "cpu/sampling.h"
+#include "cpu/sampling/sampling.h"
 
 namespace genlib {
 

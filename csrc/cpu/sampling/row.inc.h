@@ -4,8 +4,8 @@
 // taken in any order, by any thread.
 #pragma once
 
-#include "cpu/sampling.h"
-#include "cpu/sampling_mass.inc.h"
+#include "cpu/sampling/mass.inc.h"
+#include "cpu/sampling/sampling.h"
 
 namespace genlib::GENLIB_WIDTH {
 

@@ -5,7 +5,7 @@
 // vector of the machine, because that takes no shuffle and no sum minds the order.
 #pragma once
 
-#include "cpu/sampling_choice.inc.h"
+#include "cpu/sampling/choice.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 

@@ -2,11 +2,11 @@
 #pragma once
 
 #include "base/philox.h"
-#include "cpu/sampling.h"
-#include "cpu/sampling_row.inc.h"
-#include "cpu/sampling_select.inc.h"
-#include "cpu/sampling_top.inc.h"
-#include "cpu/sampling_values.inc.h"
+#include "cpu/sampling/row.inc.h"
+#include "cpu/sampling/sampling.h"
+#include "cpu/sampling/select.inc.h"
+#include "cpu/sampling/top.inc.h"
+#include "cpu/sampling/values.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 

@@ -1,5 +1,5 @@
 // The sampler's arithmetic once per row. Compiled for the plain machine, so that no width fuses any of it.
-#include "cpu/sampling.h"
+#include "cpu/sampling/sampling.h"
 
 #include <bit>
 #include <cfloat>

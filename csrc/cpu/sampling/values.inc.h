@@ -1,8 +1,8 @@
 // The values of a row: logits as float32, and what mask and edits make of them; and the largest of each tile.
 #pragma once
 
-#include "cpu/sampling.h"
-#include "cpu/sampling_row.inc.h"
+#include "cpu/sampling/row.inc.h"
+#include "cpu/sampling/sampling.h"
 
 namespace genlib::GENLIB_WIDTH {
 

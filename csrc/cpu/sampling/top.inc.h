@@ -1,7 +1,7 @@
 // The most likely tokens of a row, in the order of their values.
 #pragma once
 
-#include "cpu/sampling_select.inc.h"
+#include "cpu/sampling/select.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 
