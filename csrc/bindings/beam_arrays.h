@@ -6,7 +6,7 @@
 #include <type_traits>
 
 #include "bindings/sampling_arrays.h"
-#include "cpu/beam.h"
+#include "cpu/beam/beam.h"
 
 namespace genlib {
 

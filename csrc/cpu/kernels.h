@@ -92,7 +92,7 @@ struct Partial {
   float* data;
 };
 
-// csrc/cpu/sampling/sampling.h, csrc/cpu/beam.h
+// csrc/cpu/sampling/sampling.h, csrc/cpu/beam/beam.h
 struct LogitArgs;
 struct SampleArgs;
 struct SampleTeam;

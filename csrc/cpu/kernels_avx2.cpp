@@ -3,7 +3,7 @@
 
 #if defined(__x86_64__)
 #include "cpu/attention.inc.h"
-#include "cpu/beam.inc.h"
+#include "cpu/beam/row.inc.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"
 #include "cpu/norm_rope.inc.h"

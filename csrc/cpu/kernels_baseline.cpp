@@ -1,6 +1,6 @@
 #define GENLIB_WIDTH baseline
 #include "cpu/attention.inc.h"
-#include "cpu/beam.inc.h"
+#include "cpu/beam/row.inc.h"
 #include "cpu/kernels.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"

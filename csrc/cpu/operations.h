@@ -5,7 +5,7 @@
 #include <cstdint>
 #include <memory>
 
-#include "cpu/beam.h"
+#include "cpu/beam/beam.h"
 #include "cpu/kv_pages.h"
 #include "cpu/program.h"
 #include "cpu/sampling/sampling.h"

@@ -1,7 +1,7 @@
 // The best next tokens of one beam, by score: the sum of log-probabilities with the token.
 #pragma once
 
-#include "cpu/beam.h"
+#include "cpu/beam/beam.h"
 #include "cpu/sampling/select.inc.h"
 #include "cpu/sampling/values.inc.h"
 

@@ -1,12 +1,11 @@
 // Selection: which candidates go on as beams, which are finished, and when to stop. Scalar, and once a step.
-#include "cpu/beam.h"
-
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
 #include <limits>
 
 #include "base/check.h"
+#include "cpu/beam/beam.h"
 
 namespace genlib {
 

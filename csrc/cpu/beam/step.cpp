@@ -3,7 +3,7 @@
 #include <algorithm>
 #include <limits>
 
-#include "cpu/beam.h"
+#include "cpu/beam/beam.h"
 #include "cpu/operations.h"
 
 namespace genlib {
