@@ -2,7 +2,7 @@
 #include "cpu/kernels.h"
 
 #if defined(__x86_64__)
-#include "cpu/attention.inc.h"
+#include "cpu/attention/attend.inc.h"
 #include "cpu/beam/row.inc.h"
 #include "cpu/linear.inc.h"
 #include "cpu/math.inc.h"

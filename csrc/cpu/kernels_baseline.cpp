@@ -1,5 +1,5 @@
 #define GENLIB_WIDTH baseline
-#include "cpu/attention.inc.h"
+#include "cpu/attention/attend.inc.h"
 #include "cpu/beam/row.inc.h"
 #include "cpu/kernels.h"
 #include "cpu/linear.inc.h"

@@ -8,7 +8,7 @@
 // Included by kernels_<width>.cpp, once each.
 #pragma once
 
-#include "cpu/attention_view.inc.h"
+#include "cpu/attention/view.inc.h"
 #include "cpu/kernels.h"
 #include "cpu/math.inc.h"
 #include "cpu/simd.h"
