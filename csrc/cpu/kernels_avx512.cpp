@@ -4,9 +4,9 @@
 #if defined(__x86_64__)
 #include "cpu/attention/attend.inc.h"
 #include "cpu/beam/row.inc.h"
-#include "cpu/linear.inc.h"
+#include "cpu/layers/linear.inc.h"
+#include "cpu/layers/norm_rope.inc.h"
 #include "cpu/math.inc.h"
-#include "cpu/norm_rope.inc.h"
 #include "cpu/sampling/draw.inc.h"
 #include "cpu/simd.h"
 

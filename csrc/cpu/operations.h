@@ -7,9 +7,9 @@
 
 #include "cpu/beam/beam.h"
 #include "cpu/kv_pages.h"
+#include "cpu/layers/weight.h"
 #include "cpu/program.h"
 #include "cpu/sampling/sampling.h"
-#include "cpu/weight.h"
 
 namespace genlib {
 

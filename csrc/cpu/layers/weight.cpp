@@ -1,11 +1,11 @@
-#include "cpu/weight.h"
+#include "cpu/layers/weight.h"
 
 #include <algorithm>
 #include <bit>
 #include <utility>
 
 #include "base/check.h"
-#include "cpu/half.h"
+#include "cpu/layers/half.h"
 
 namespace genlib {
 
