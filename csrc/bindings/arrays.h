@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace genlib {
 

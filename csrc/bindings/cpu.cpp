@@ -3,7 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace py = pybind11;
 

@@ -4,7 +4,7 @@
 #include "bindings/arrays.h"
 #include "bindings/beam_arrays.h"
 #include "bindings/sampling_arrays.h"
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace py = pybind11;
 

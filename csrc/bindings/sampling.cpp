@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "bindings/sampling_arrays.h"
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace py = pybind11;
 

@@ -4,7 +4,7 @@
 #include <cmath>
 #include <utility>
 
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace genlib {
 

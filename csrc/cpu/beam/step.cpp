@@ -4,7 +4,7 @@
 #include <limits>
 
 #include "cpu/beam/beam.h"
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 namespace genlib {
 

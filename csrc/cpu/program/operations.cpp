@@ -1,4 +1,4 @@
-#include "cpu/operations.h"
+#include "cpu/program/operations.h"
 
 #include <algorithm>
 #include <chrono>

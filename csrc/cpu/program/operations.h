@@ -8,7 +8,7 @@
 #include "cpu/beam/beam.h"
 #include "cpu/kv_pages.h"
 #include "cpu/layers/weight.h"
-#include "cpu/program.h"
+#include "cpu/program/program.h"
 #include "cpu/sampling/sampling.h"
 
 namespace genlib {

@@ -6,7 +6,7 @@
 #include <utility>
 #include <vector>
 
-#include "cpu/runtime.h"
+#include "cpu/program/runtime.h"
 
 namespace genlib {
 
