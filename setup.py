@@ -26,7 +26,7 @@ FLAGS = [
 # to optimise, for nothing.
 UNIT_FLAGS = {
     "csrc/bindings/*": ["-O1"],
-    "*_avx512.cpp": [
+    "csrc/cpu/widths/avx512.cpp": [
         "-mavx512f",
         "-mavx512bw",
         "-mavx512vl",
@@ -35,7 +35,7 @@ UNIT_FLAGS = {
         "-mf16c",
         "-mprefer-vector-width=512",
     ],
-    "*_avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
+    "csrc/cpu/widths/avx2.cpp": ["-mavx2", "-mfma", "-mf16c"],
 }
 # -g1: the lines of a finding, which is all that is asked of them; full debugging data take as long again.
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g1", "-O1"]
@@ -70,7 +70,7 @@ class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands thi
 
     def build_extension(self, ext):
         if os.uname().machine not in ("x86_64", "amd64"):
-            ext.sources = [source for source in ext.sources if "_avx" not in source]
+            ext.sources = [source for source in ext.sources if "/avx" not in source]
         system = [f"-isystem{path}" for path in ext.include_dirs]
         ext.include_dirs, ext.extra_compile_args = ["csrc"], []
         ext.extra_link_args += ["-pthread", *(SANITIZE if os.environ.get("GENLIB_SANITIZE") else [])]

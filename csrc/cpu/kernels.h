@@ -1,8 +1,8 @@
-// What each vector width provides. One table a width, filled in kernels_<width>.cpp; chosen once, by
-// `Runtime`.
+// What each vector width provides: one table for each, filled by its unit in csrc/cpu/widths; `Runtime`
+// chooses one, once.
 //
 // The functions are pure loops over the rows (or panels) that they are given: no threads, no allocation, no
-// exceptions, no checks (operations.cpp has made them). All widths give the same bits. `scratch` is 64-byte
+// exceptions, no checks (the operations have made them). All widths give the same bits. `scratch` is 64-byte
 // aligned and belongs to the calling thread.
 #pragma once
 

@@ -1,11 +1,11 @@
 // Sixteen logical lanes, whatever the machine's vectors hold: one __m512, two 32-byte or four 16-byte
 // vectors.
 //
-// Every operation is lane by lane and one IEEE operation a lane, so the three widths give the same bits. What
-// differs is only how many instructions it takes. This header is included by the translation units of one
-// width each (kernels_*.cpp), which define GENLIB_WIDTH to be the namespace: two widths never share an inline
-// function. For the same reason those units instantiate no template of the standard library (the linker keeps
-// one copy of such a function, and it could be the one with instructions that this machine lacks).
+// Every operation acts on each lane alone, as one IEEE operation, so the three widths give the same bits and
+// differ only in how many instructions it takes. The units that include this header (csrc/cpu/widths) are
+// compiled for one width each and define GENLIB_WIDTH to be their namespace: two widths never share an inline
+// function. For the same reason they instantiate no template of the standard library: the linker keeps one
+// copy of such a function, which could be the one with instructions that this machine lacks.
 #pragma once
 
 #include <cstdint>

@@ -39,7 +39,7 @@ def shared_symbols(source: Path, width: str, tmp_path: Path) -> list[str]:
 
 @pytest.mark.parametrize("width", ["avx512", "avx2", "baseline"])
 def test_a_unit_shares_no_function(width, tmp_path):
-    assert shared_symbols(ROOT / "csrc" / "cpu" / f"kernels_{width}.cpp", width, tmp_path) == []
+    assert shared_symbols(ROOT / "csrc" / "cpu" / "widths" / f"{width}.cpp", width, tmp_path) == []
 
 
 def test_a_template_of_the_standard_library_would_be_found(tmp_path):

@@ -5,7 +5,7 @@
 // How many rows go through a tile together changes nothing. A row never uses a slot at or behind its length.
 // Pages that sequences share (a common prefix) are read once for all of their rows.
 //
-// Included by kernels_<width>.cpp, once each.
+// Included once by each unit of csrc/cpu/widths.
 #pragma once
 
 #include "cpu/attention/view.inc.h"

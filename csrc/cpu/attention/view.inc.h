@@ -1,6 +1,6 @@
 // Who sees what of a chunk of positions.
 //
-// Included by attention.inc.h.
+// Included by attend.inc.h.
 #pragma once
 
 #include <type_traits>

@@ -2,7 +2,7 @@
 // the sums of R rows and P panels in registers over all of k, so a row's bits do not depend on R or P. 16-bit
 // weights are widened as they are read, which is exact, and free beside the multiply-adds of several rows.
 //
-// Included by kernels_<width>.cpp, once each.
+// Included once by each unit of csrc/cpu/widths.
 #pragma once
 
 #include "cpu/kernels.h"

@@ -1,7 +1,7 @@
 // Row by row: norms, the gate of the feed-forward, the rotation of queries and keys with the write to the
 // pages.
 //
-// Included by kernels_<width>.cpp, once each.
+// Included once by each unit of csrc/cpu/widths.
 #pragma once
 
 #include "cpu/kernels.h"
