@@ -9,7 +9,7 @@
 #include <vector>
 
 #include "base/check.h"
-#include "cpu/program/operations.h"
+#include "cpu/program/plan.h"
 
 namespace genlib {
 

@@ -3,7 +3,9 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
-#include "cpu/program/operations.h"
+#include "cpu/kv_pages.h"
+#include "cpu/layers/weight.h"
+#include "cpu/program/bandwidth.h"
 
 namespace py = pybind11;
 

@@ -4,7 +4,10 @@
 #include "bindings/arrays.h"
 #include "bindings/beam_arrays.h"
 #include "bindings/sampling_arrays.h"
-#include "cpu/program/operations.h"
+#include "cpu/attention/attend.h"
+#include "cpu/beam/step.h"
+#include "cpu/layers/operations.h"
+#include "cpu/sampling/operation.h"
 
 namespace py = pybind11;
 

@@ -7,7 +7,7 @@
 
 #include "base/check.h"
 #include "bindings/sampling_arrays.h"
-#include "cpu/program/operations.h"
+#include "cpu/sampling/operation.h"
 
 namespace py = pybind11;
 

@@ -1,10 +1,10 @@
 // Attention's split over the threads: by blocks of rows, or, where these are few and long, by chunks of
 // positions.
+#include "cpu/attention/attend.h"
+
 #include <algorithm>
 #include <cmath>
 #include <utility>
-
-#include "cpu/program/operations.h"
 
 namespace genlib {
 

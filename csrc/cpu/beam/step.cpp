@@ -1,10 +1,9 @@
 // The beam step's split over the threads: the first beam of each search, then the others, which need not look
 // at what is worse than all that the first one has; then each search's selection.
+#include "cpu/beam/step.h"
+
 #include <algorithm>
 #include <limits>
-
-#include "cpu/beam/beam.h"
-#include "cpu/program/operations.h"
 
 namespace genlib {
 

@@ -1,7 +1,6 @@
-#include "cpu/program/operations.h"
+#include "cpu/layers/operations.h"
 
 #include <algorithm>
-#include <chrono>
 #include <cstring>
 #include <utility>
 
@@ -29,13 +28,6 @@ double microseconds(const PackedWeight& weight, int64_t rows) {
 constexpr double kWorthwhile = 2.0;
 
 }  // namespace
-
-int64_t Count::get() const {
-  if (at == nullptr) return most;
-  GENLIB_CHECK(*at >= 0 && *at <= most, "a live count must be from 0 to ", most,
-               ", the rows of the buffers, got ", *at);
-  return *at;
-}
 
 Operation embed(const int32_t* ids, std::shared_ptr<const PackedWeight> weight, float* out, Count rows) {
   return [=](Runtime& runtime) {
@@ -131,50 +123,6 @@ Operation rope_write(const RopeTensors& tensors, std::shared_ptr<KvPages> kv, in
       runtime.kernels().rope_rows(args, first, last);
     });
   };
-}
-
-Operation sample(Runtime& runtime, const SampleArgs& args, Count rows) {
-  runtime.reserve(sample_scratch_bytes(args.vocabulary));
-  return [=](Runtime& run) {
-    const int64_t n = rows.get();
-    check_sample_rows(args, n);
-    ThreadPool& pool = run.pool();
-    // Rows over threads; those left over that would keep less than half of the threads busy, one after
-    // another by all of them.
-    const int64_t left = args.vocabulary < kShareable ? 0 : n % pool.size();
-    const int64_t shared = 2 * left <= pool.size() ? left : 0;
-    pool.split(n - shared, 1, [&](int thread, int64_t first, int64_t last) {
-      run.kernels().sample_rows(args, static_cast<int>(first), static_cast<int>(last), run.scratch(thread),
-                                nullptr);
-    });
-    const SampleTeam team = {
-        &pool, [](void* self, int pieces, void (*body)(void*, int, int), void* argument) {
-          static_cast<ThreadPool*>(self)->split(pieces, 1, [&](int, int64_t first, int64_t last) {
-            body(argument, static_cast<int>(first), static_cast<int>(last));
-          });
-        }};
-    run.kernels().sample_rows(args, static_cast<int>(n - shared), static_cast<int>(n), run.scratch(0),
-                              pool.size() > 1 ? &team : nullptr);
-  };
-}
-
-double read_bandwidth(Runtime& runtime, size_t bytes, int rounds) {
-  const Memory memory(bytes);
-  const auto guard = runtime.lock();
-  const auto lines = static_cast<int64_t>(bytes / 1024);  // pieces of 16 cache lines
-  float* data = memory.as<float>();
-  std::fill_n(data, bytes / sizeof(float), 1.0f);
-  double best = 0;
-  for (int i = 0; i < rounds; ++i) {
-    const auto start = std::chrono::steady_clock::now();
-    runtime.pool().split(lines, 64, [&](int, int64_t first, int64_t last) {
-      volatile float kept = runtime.kernels().read_all(data + first * 256, data + last * 256);
-      (void)kept;
-    });
-    const std::chrono::duration<double> took = std::chrono::steady_clock::now() - start;
-    best = std::max(best, static_cast<double>(lines * 1024) / took.count());
-  }
-  return best;
 }
 
 }  // namespace genlib
