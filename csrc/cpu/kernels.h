@@ -8,20 +8,24 @@
 
 #include <cstdint>
 
+#include "base/pages.h"
+
 namespace genlib {
 
 enum class Width { kBaseline, kAvx2, kAvx512 };
 enum class PanelType { kFloat32, kBfloat16, kFloat16 };
 
-inline constexpr int kPanel = 32;       // outputs of one panel of packed weights
-inline constexpr int kPage = 16;        // W: positions of one page
-inline constexpr int kChunk = 256;      // positions whose softmax is merged as one, at fixed multiples
-inline constexpr int kAttendRows = 24;  // most query rows of one block
+inline constexpr int kLanes = 16;          // of a vector in simd.h, whatever the machine's own hold
+inline constexpr int kPanel = 2 * kLanes;  // outputs of one panel of packed weights
+inline constexpr int kChunk = 256;         // positions whose softmax is merged as one, at fixed multiples
+inline constexpr int kAttendRows = 24;     // most query rows of one block
 inline constexpr int kMostHeadSize = 1024;
+// Attention reads a dimension of all keys of a page as one vector.
+static_assert(kPageSize == kLanes);
 
 struct LinearArgs {
   const float* x;      // [rows, in]
-  const void* panels;  // [ceil(out / 32), in, 32] as weight.h says
+  const void* panels;  // [ceil(out / kPanel), in, kPanel] as weight.h says
   const float* bias;   // [out] or null
   float* out;          // [rows, out]
   int64_t in, out_size;
@@ -44,8 +48,8 @@ struct SiluArgs {
   int64_t size;
 };
 
-// One layer's pages: page p and head g lie at data + p · page_stride + g · head_stride, keys as D × 16 (a
-// vector's lanes are positions), then values as 16 × padded_size (D rounded up to sixteen).
+// One layer's pages: page p and head g lie at data + p · page_stride + g · head_stride, keys as D × W (a
+// vector's lanes are positions), then values as W × padded_size (D rounded up to whole vectors).
 struct LayerPages {
   float* data;
   int64_t page_stride, head_stride;
@@ -87,7 +91,8 @@ struct RowBlock {
   bool one_each;
 };
 
-// What rows have summed so far: [kAttendRows, padded_size + 16], the weighted values, then maximum and mass.
+// What rows have summed so far: [kAttendRows, padded_size + kLanes], the weighted values, then maximum and
+// mass.
 struct Partial {
   float* data;
 };

@@ -1,5 +1,5 @@
-// The pages of keys and values, page first, so that a page is one block: [P][L][G][keys D × 16 | values 16 ×
-// D].
+// The pages of keys and values, page first, so that a page is one block: [P][L][G][keys D × W | values W ×
+// D], D padded to whole vectors.
 #pragma once
 
 #include <algorithm>
@@ -14,8 +14,8 @@ namespace genlib {
 struct KvShape {
   int layers, heads, kv_heads, head_size;
 
-  int padded_size() const { return (head_size + kPage - 1) / kPage * kPage; }
-  int64_t head_stride() const { return int64_t{kPage} * (head_size + padded_size()); }
+  int padded_size() const { return (head_size + kLanes - 1) / kLanes * kLanes; }
+  int64_t head_stride() const { return int64_t{kPageSize} * (head_size + padded_size()); }
   int64_t layer_stride() const { return head_stride() * kv_heads; }
   int64_t page_stride() const { return layer_stride() * layers; }
   int64_t page_bytes() const { return page_stride() * static_cast<int64_t>(sizeof(float)); }

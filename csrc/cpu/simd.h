@@ -14,6 +14,8 @@
 #include <immintrin.h>
 #endif
 
+#include "cpu/kernels.h"
+
 #ifndef GENLIB_WIDTH
 #error "define GENLIB_WIDTH before simd.h"
 #endif
@@ -29,7 +31,6 @@ inline constexpr int kVectorBytes = 32;
 #else
 inline constexpr int kVectorBytes = 16;
 #endif
-inline constexpr int kLanes = 16;
 
 template <typename T>
 struct Lanes {

@@ -12,7 +12,7 @@
 #include <stdexcept>
 #include <vector>
 
-#include "base/view.h"
+#include "base/pages.h"
 #include "states/prefix_index.h"
 
 namespace genlib {

@@ -9,7 +9,7 @@
 #include <cstdint>
 #include <vector>
 
-#include "base/view.h"
+#include "base/pages.h"
 
 namespace genlib {
 

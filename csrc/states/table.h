@@ -27,7 +27,8 @@
 #include <utility>
 #include <vector>
 
-#include "base/view.h"
+#include "base/grid.h"
+#include "base/pages.h"
 #include "states/page_pool.h"
 
 namespace genlib {

@@ -27,7 +27,7 @@ class Attend {
              plan.max_pages,
              shape.heads,
              1.0f / std::sqrt(static_cast<float>(shape.head_size))};
-    partial_floats_ = int64_t{kAttendRows} * (shape.padded_size() + kPage);
+    partial_floats_ = int64_t{kAttendRows} * (shape.padded_size() + kLanes);
   }
 
   // Scores of a block, and two partials.
@@ -48,9 +48,9 @@ class Attend {
       const int64_t queries = queries_of(seq);
       if (queries == 0) continue;
       const int64_t length = plan_.positions[plan_.starts[seq + 1] - 1] + 1;
-      GENLIB_CHECK(length >= queries && length <= plan_.max_pages * kPage, "sequence ", seq,
+      GENLIB_CHECK(length >= queries && length <= plan_.max_pages * kPageSize, "sequence ", seq,
                    " of the plan has ", queries, " queries and ", length, " positions, its table holds ",
-                   plan_.max_pages * kPage);
+                   plan_.max_pages * kPageSize);
       chunks = std::max(chunks, (length + kChunk - 1) / kChunk);
       pairs += queries * length;
     }

@@ -31,9 +31,9 @@ template <int R, int T>
     f32x16 k[T];
 #pragma GCC unroll 8
     for (int t = 0; t < T; ++t) {
-      k[t] = load(keys[t] + d * kPage);
-      __builtin_prefetch(values[t] + d * kPage);
-      __builtin_prefetch(next[t] + d * kPage);
+      k[t] = load(keys[t] + d * kPageSize);
+      __builtin_prefetch(values[t] + d * kPageSize);
+      __builtin_prefetch(next[t] + d * kPageSize);
     }
 #pragma GCC unroll 8
     for (int r = 0; r < R; ++r) {
@@ -45,7 +45,7 @@ template <int R, int T>
 #pragma GCC unroll 8
   for (int r = 0; r < R; ++r)
 #pragma GCC unroll 8
-    for (int t = 0; t < T; ++t) store(scores + r * kChunk + t * kPage, sums[r][t]);
+    for (int t = 0; t < T; ++t) store(scores + r * kChunk + t * kPageSize, sums[r][t]);
 }
 
 // Scores of rows `row` … row + R over pages first … last.
@@ -57,10 +57,10 @@ static void score_pages(const Rows& rows, int row, const Pages& pages, int first
   for (; p + kTileWidth <= last; p += kTileWidth) {
     const int next = p + 2 * kTileWidth <= pages.ahead ? p + kTileWidth : p;
     score_tile<R, kTileWidth>(q, pages.keys + p, pages.values + p, pages.keys + next, size,
-                              scores + p * kPage);
+                              scores + p * kPageSize);
   }
   for (; p < last; ++p)
-    score_tile<R, 1>(q, pages.keys + p, pages.values + p, pages.keys + p, size, scores + p * kPage);
+    score_tile<R, 1>(q, pages.keys + p, pages.values + p, pages.keys + p, size, scores + p * kPageSize);
 }
 
 // sums[R rows][V vectors] += Σ weights · values over positions first … last of the chunk.
@@ -73,7 +73,7 @@ template <int R, int V>
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) s[r][v] = load(sums + r * stride + v * kLanes);
   for (int i = first; i < last; ++i) {
-    const float* row = values[i / kPage] + i % kPage * padded;
+    const float* row = values[i / kPageSize] + i % kPageSize * padded;
     f32x16 x[V];
 #pragma GCC unroll 8
     for (int v = 0; v < V; ++v) x[v] = load(row + v * kLanes);
@@ -98,7 +98,7 @@ static void sum_values(const float* weights, const Pages& pages, int64_t padded,
   const float* values[kChunkPages];
   int64_t d = 0;
   const auto at = [&](int64_t offset) {
-    for (int p = first / kPage; p * kPage < last; ++p) values[p] = pages.values[p] + offset;
+    for (int p = first / kPageSize; p * kPageSize < last; ++p) values[p] = pages.values[p] + offset;
     return values;
   };
   for (; d + kTileWidth * kLanes <= padded; d += kTileWidth * kLanes)
@@ -136,13 +136,14 @@ static void attend_tile(const AttendArgs& args, const Rows& rows, const Part* pa
     for (int64_t d = 0; d < padded; d += kLanes) store(row + d, fill(0.0f));
   }
   with_rows(last - first,
-            [&](auto n) { sum_values<n>(scores, parts[0].pages, padded, 0, shared * kPage, sums); });
+            [&](auto n) { sum_values<n>(scores, parts[0].pages, padded, 0, shared * kPageSize, sums); });
   for (int i = 0; i < num_parts; ++i) {
     const Part& part = parts[i];
     const float* weights = scores + (part.first - first) * kChunk;
     const int together = rows.visible[part.first];
     with_rows(part.last - part.first, [&](auto n) {
-      sum_values<n>(weights, part.pages, padded, shared * kPage, together, all_sums + part.first * stride);
+      sum_values<n>(weights, part.pages, padded, shared * kPageSize, together,
+                    all_sums + part.first * stride);
     });
     for (int r = part.first + 1; r < part.last; ++r)
       sum_values<1>(weights + (r - part.first) * kChunk, part.pages, padded, together, rows.visible[r],

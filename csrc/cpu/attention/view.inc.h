@@ -16,7 +16,7 @@ inline constexpr int kTileRows = 6, kTileWidth = 4;
 #else
 inline constexpr int kTileRows = 3, kTileWidth = 2;
 #endif
-inline constexpr int kChunkPages = kChunk / kPage;
+inline constexpr int kChunkPages = kChunk / kPageSize;
 
 // f(a constant): as many rows as a tile has.
 template <typename F>
@@ -76,7 +76,7 @@ static void view_rows(const AttendArgs& args, const RowBlock& block, int chunk, 
   }
 }
 
-GENLIB_INLINE int pages_of(int positions) { return (positions + kPage - 1) / kPage; }
+GENLIB_INLINE int pages_of(int positions) { return (positions + kPageSize - 1) / kPageSize; }
 
 GENLIB_INLINE const int32_t* chunk_table(const AttendArgs& args, int seq, int chunk) {
   return args.tables + seq * args.max_pages + int64_t{chunk} * kChunkPages;
@@ -92,14 +92,14 @@ static void view_pages(const AttendArgs& args, int kv_head, int seq, int chunk, 
   for (int p = 0; p < view->ahead; ++p) {
     const float* page = pages.data + table[p] * pages.page_stride + kv_head * pages.head_stride;
     view->keys[p] = page;
-    if (p < view->count) view->values[p] = page + pages.head_size * kPage;
+    if (p < view->count) view->values[p] = page + pages.head_size * kPageSize;
   }
 }
 
 // How many of the chunk's first pages two sequences share, whole.
 static int shared_pages(const AttendArgs& args, int chunk, int seq, int visible, int other_seq,
                         int other_visible) {
-  const int most = (visible < other_visible ? visible : other_visible) / kPage;
+  const int most = (visible < other_visible ? visible : other_visible) / kPageSize;
   const int32_t* a = chunk_table(args, seq, chunk);
   const int32_t* b = chunk_table(args, other_seq, chunk);
   int n = 0;

@@ -94,18 +94,18 @@ static void rope_rows(const RopeArgs& args, int64_t first, int64_t last) {
   int seq = 0;
   for (int64_t token = first; token < last; ++token) {
     while (args.starts[seq + 1] <= token) ++seq;
-    const int position = args.positions[token], slot = position % kPage;
+    const int position = args.positions[token], slot = position % kPageSize;
     const float *cos = args.cos + int64_t{position} * half, *sin = args.sin + int64_t{position} * half;
     const float* in = args.qkv + token * row_size;
     float* out = args.out + token * args.heads * size;
     for (int h = 0; h < args.heads; ++h, in += size, out += size)
       rotate_head(in, args.q_norm, args.eps, cos, sin, size, normed, out);
     const float* values = in + int64_t{pages.kv_heads} * size;
-    float* page = pages.data + args.tables[seq * args.max_pages + position / kPage] * pages.page_stride;
+    float* page = pages.data + args.tables[seq * args.max_pages + position / kPageSize] * pages.page_stride;
     for (int g = 0; g < pages.kv_heads; ++g, in += size, values += size, page += pages.head_stride) {
       rotate_head(in, args.k_norm, args.eps, cos, sin, size, normed, key);
-      for (int d = 0; d < size; ++d) page[d * kPage + slot] = key[d];
-      float* row = page + size * kPage + slot * pages.padded_size;
+      for (int d = 0; d < size; ++d) page[d * kPageSize + slot] = key[d];
+      float* row = page + size * kPageSize + slot * pages.padded_size;
       for (int d = 0; d < size; ++d) row[d] = values[d];
     }
   }

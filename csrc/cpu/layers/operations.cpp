@@ -108,11 +108,11 @@ Operation rope_write(const RopeTensors& tensors, std::shared_ptr<KvPages> kv, in
     for (int64_t seq = 0; seq < seqs; ++seq)
       for (int64_t i = plan.starts[seq]; i < plan.starts[seq + 1]; ++i) {
         const int64_t position = plan.positions[i],
-                      most = std::min(tensors.num_positions, plan.max_pages * kPage);
+                      most = std::min(tensors.num_positions, plan.max_pages * kPageSize);
         GENLIB_CHECK(position >= 0 && position < most, "`plan.positions[", i, "]` must be from 0 to ",
                      most - 1, ", got ", position);
-        const int64_t page = plan.tables[seq * plan.max_pages + position / kPage];
-        GENLIB_CHECK(page >= 0 && page < kv->num_pages(), "`plan.tables[", seq, ", ", position / kPage,
+        const int64_t page = plan.tables[seq * plan.max_pages + position / kPageSize];
+        GENLIB_CHECK(page >= 0 && page < kv->num_pages(), "`plan.tables[", seq, ", ", position / kPageSize,
                      "]` must be from 0 to ", kv->num_pages() - 1, ", got ", page);
       }
     const RopeArgs args = {tensors.qkv,    tensors.q_norm,   tensors.k_norm,         tensors.cos, tensors.sin,

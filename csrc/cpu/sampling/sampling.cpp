@@ -5,6 +5,8 @@
 #include <cfloat>
 #include <limits>
 
+#include "cpu/kernels.h"
+
 namespace genlib {
 
 namespace {
@@ -36,9 +38,9 @@ Parts lay_out(void* at, int vocabulary, SampleScratch* scratch) {
   parts.take(scratch->tile_start, tiles + 1);
   parts.take(scratch->tile_over, tiles);
   parts.take(scratch->tile_ties, tiles);
-  // Sixteen more than V: a vector of chosen values is written whole.
-  parts.take(scratch->listed, values + 16);
-  parts.take(scratch->work, values + 16);
+  // A vector more than V: chosen values are written as whole vectors.
+  parts.take(scratch->listed, values + kLanes);
+  parts.take(scratch->work, values + kLanes);
   parts.take(scratch->widened, values);
   parts.take(scratch->processed, values);
   return parts;
