@@ -1,9 +1,13 @@
-"""What pyproject.toml cannot say: the native extension, flags of its own for each source, and where the kernels lie."""
+"""What pyproject.toml cannot say: the native extension, flags of its own for each unit, and where the kernels lie."""
 
 import os
+import shlex
+import shutil
 import sys
+import sysconfig
 from fnmatch import fnmatch
 from glob import glob
+from itertools import count
 
 from pybind11.setup_helpers import ParallelCompile, Pybind11Extension
 from setuptools import find_packages, setup
@@ -22,7 +26,7 @@ FLAGS = [
     "-Wextra",
     "-Wshadow",
 ]
-# By the source's name; what comes later counts. Bindings only carry arguments over: their templates take long
+# By the unit's path; what comes later counts. Bindings only carry arguments over: their templates take long
 # to optimise, for nothing.
 UNIT_FLAGS = {
     "csrc/bindings/*": ["-O1"],
@@ -41,9 +45,23 @@ UNIT_FLAGS = {
 SANITIZE = ["-fsanitize=address,undefined", "-fno-sanitize-recover=undefined", "-g1", "-O1"]
 SANITIZE_UNIT_FLAGS = {"csrc/bindings/*": ["-O0"]}
 
+HEADERS = sorted(glob("csrc/**/*.h", recursive=True))
+UNITS = sorted(glob("csrc/**/*.cpp", recursive=True))
+COMMANDS_THAT_COMPILE = {"build", "build_ext", "bdist_wheel", "editable_wheel", "install", "develop"}
+
+
+def require_compiler():
+    """Ends with one line, before anything is built, where there is no compiler to build with."""
+    compiler = shlex.split(os.environ.get("CXX") or sysconfig.get_config_var("CXX") or "c++")[0]
+    if not shutil.which(compiler):
+        raise SystemExit(
+            f"genlib needs a C++20 compiler, and there is no `{compiler}`. Install one (Debian, Ubuntu: "
+            "apt install g++; Fedora: dnf install gcc-c++; macOS: xcode-select --install) or name yours in CXX."
+        )
+
 
 def flags_of(source):
-    """All flags of a source, by its name."""
+    """All flags of a source, by its path."""
     sanitize = bool(os.environ.get("GENLIB_SANITIZE"))
     flags = FLAGS + (["-Werror"] if os.environ.get("GENLIB_WERROR") else [])
     for units in (UNIT_FLAGS, {"*": SANITIZE}, SANITIZE_UNIT_FLAGS)[: 3 if sanitize else 1]:
@@ -53,7 +71,7 @@ def flags_of(source):
 
 def is_stale(obj, source):
     """Whether an object is older than its source, any header, or the flags."""
-    newest = max(os.path.getmtime(path) for path in [source, "setup.py", *glob("csrc/**/*.h", recursive=True)])
+    newest = max(os.path.getmtime(path) for path in [source, "setup.py", *HEADERS])
     return not os.path.exists(obj) or os.path.getmtime(obj) < newest
 
 
@@ -62,11 +80,13 @@ def packages_in(folder, name):
     return [name, *(f"{name}.{inner}" for inner in find_packages(folder))]
 
 
-ParallelCompile(default=0, needs_recompile=is_stale).install()
-
-
 class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands this way)
-    """Compiles each source with flags of its own, all of them in parallel over the cores."""
+    """Compiles each unit with flags of its own, all of them in parallel over the cores, and says which."""
+
+    def finalize_options(self):
+        super().finalize_options()
+        if self.inplace or self.editable_mode:  # what one of these has compiled, the other finds
+            self.build_temp = os.path.join("build", sys.implementation.cache_tag)
 
     def build_extension(self, ext):
         if os.uname().machine not in ("x86_64", "amd64"):
@@ -74,9 +94,12 @@ class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands thi
         system = [f"-isystem{path}" for path in ext.include_dirs]
         ext.include_dirs, ext.extra_compile_args = ["csrc"], []
         ext.extra_link_args += ["-pthread", *(SANITIZE if os.environ.get("GENLIB_SANITIZE") else [])]
-        compile_one = self.compiler._compile
+        compile_one, numbers = self.compiler._compile, count(1)
+        objects = self.compiler.object_filenames(ext.sources, output_dir=self.build_temp)
+        total = sum(map(is_stale, objects, ext.sources))
 
         def compile_unit(obj, source, suffix, options, extra, defines):
+            print(f"[{next(numbers)}/{total}] {source}", flush=True)
             compile_one(obj, source, suffix, options, flags_of(source) + system + extra, defines)
 
         self.compiler._compile = compile_unit
@@ -86,6 +109,9 @@ class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands thi
 
 if sys.platform == "win32":
     raise SystemExit("genlib builds on Linux and macOS; on Windows use WSL")
+if COMMANDS_THAT_COMPILE & set(sys.argv):
+    require_compiler()
+ParallelCompile(default=0, needs_recompile=is_stale).install()
 
 setup(
     packages=packages_in("genlib", "genlib") + packages_in("kernels", "genlib.kernels"),
@@ -94,6 +120,6 @@ setup(
         "genlib": ["py.typed", "*.pyi"],
         "genlib.default_model": ["*.json", "*.safetensors", "*.md"],
     },
-    ext_modules=[Pybind11Extension("genlib._native", sorted(glob("csrc/**/*.cpp", recursive=True)))],
+    ext_modules=[Pybind11Extension("genlib._native", UNITS, depends=HEADERS)],
     cmdclass={"build_ext": build_ext_by_unit},
 )
