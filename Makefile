@@ -1,5 +1,6 @@
 # make demo: installs into .venv and shows the three calls, in Python and over HTTP.
 # make test: the same with the development tools, then the tests. Neither installs twice.
+# make bench: the benchmarks that need no other library, in a few minutes. make dist: the source distribution, tried out.
 # TORCH_INDEX=<url> takes torch, which only the tests need, from an index with small CPU builds.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h') setup.py pyproject.toml constraints.txt
 PY_DIRS := genlib kernels tests bench tools setup.py
 
-.PHONY: demo test lint sanitize bench clean
+.PHONY: demo test lint sanitize bench dist clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tools/demo.py
@@ -26,17 +27,33 @@ lint: $(VENV)/.installed-dev
 sanitize: $(VENV)/.installed-dev
 	PYTHON=$(BIN)/python tools/sanitize.sh
 
+bench: $(VENV)/.installed
+	$(MAKE) -C bench/native
+	$(BIN)/python bench/bench_linear.py --rounds 5
+	$(BIN)/python bench/bench_overhead.py
+
+dist: $(VENV)/.built
+	PYTHON=$(BIN)/python tools/check_sdist.sh
+
 $(BIN)/python:
 	$(PYTHON) -m venv $(VENV)
 
-$(VENV)/.installed: $(SOURCES) | $(BIN)/python
+# Names each unit of the extension as it compiles it. pip then finds it compiled, and need not be watched.
+$(VENV)/.built: $(SOURCES) | $(BIN)/python
+	$(PIP) install -q -c constraints.txt setuptools pybind11
+	$(BIN)/python setup.py -q build_ext --inplace
+	touch $@
+
+$(VENV)/.installed: $(VENV)/.built
+	@echo "installing genlib and what its server needs"
 	$(PIP) install -q -c constraints.txt -e '.[server]'
 	touch $@
 
-$(VENV)/.installed-dev: $(SOURCES) | $(BIN)/python
+$(VENV)/.installed-dev: $(VENV)/.built
+	@echo "installing genlib and what its tests need, torch among it: minutes"
 	$(if $(TORCH_INDEX),$(PIP) install -q --index-url $(TORCH_INDEX) -c constraints.txt torch)
 	$(PIP) install -q -c constraints.txt -e '.[dev]'
 	touch $@ $(VENV)/.installed
 
 clean:
-	rm -rf $(VENV) build *.egg-info genlib/_native*.so .asan
+	rm -rf $(VENV) build dist *.egg-info genlib/_native*.so .asan
