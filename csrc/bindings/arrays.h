@@ -59,25 +59,61 @@ T* require_out(pybind11::handle value, const char* name, const std::vector<int64
   return array.mutable_data();
 }
 
+// Arrays that are attributes of `object`, as pointers into them. keep(array) is called with each: whoever
+// uses the pointers sees to it that the arrays live.
+template <typename Keep>
+class Fields {
+ public:
+  Fields(pybind11::handle object, Keep& keep) : object_(object), keep_(keep) {}
+
+  template <typename T>
+  void read(const T*& field, const char* name, const std::vector<int64_t>& shape) const {
+    field = require<T>(kept(name), name, shape).data();
+  }
+  template <typename T>
+  void write(T*& field, const char* name, const std::vector<int64_t>& shape) const {
+    field = require_out<T>(kept(name), name, shape);
+  }
+  int64_t size(const char* name, int axis = 0) const {
+    return pybind11::reinterpret_borrow<pybind11::array>(object_.attr(name)).shape(axis);
+  }
+
+ private:
+  pybind11::object kept(const char* name) const {
+    pybind11::object array = object_.attr(name);
+    keep_(array);
+    return array;
+  }
+
+  pybind11::handle object_;
+  Keep& keep_;
+};
+
 // `rows` of the operations: None, or an int32 array of one element.
 inline Count require_count(pybind11::handle rows, const char* name, int64_t most) {
   if (rows.is_none()) return {nullptr, most};
   return {require<int32_t>(rows, name, {1}).data(), most};
 }
 
-// genlib.ops.base.Plan, for buffers of `tokens` rows.
-inline PlanView require_plan(pybind11::handle plan, int64_t tokens) {
-  const auto positions = require<int32_t>(plan.attr("positions"), "plan.positions", {kAny});
-  const auto starts = require<int32_t>(plan.attr("starts"), "plan.starts", {kAny});
-  const auto tables = require<int32_t>(plan.attr("tables"), "plan.tables", {kAny, kAny});
+// genlib.ops.base.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the plan
+// may be given others later.
+template <typename Keep>
+PlanView require_plan(pybind11::handle plan, int64_t tokens, Keep keep) {
+  const auto take = [&](const char* name) {
+    pybind11::object array = plan.attr(name);
+    keep(array);
+    return array;
+  };
+  const auto positions = require<int32_t>(take("positions"), "plan.positions", {kAny});
+  const auto starts = require<int32_t>(take("starts"), "plan.starts", {kAny});
+  const auto tables = require<int32_t>(take("tables"), "plan.tables", {kAny, kAny});
   const int64_t seqs = std::min<int64_t>(tables.shape(0), starts.size() - 1);
-  return {
-      require_count(plan.attr("num_tokens"), "plan.num_tokens", std::min<int64_t>(tokens, positions.size())),
-      require_count(plan.attr("num_seqs"), "plan.num_seqs", std::max<int64_t>(seqs, 0)),
-      positions.data(),
-      starts.data(),
-      tables.data(),
-      tables.shape(1)};
+  return {require_count(take("num_tokens"), "plan.num_tokens", std::min<int64_t>(tokens, positions.size())),
+          require_count(take("num_seqs"), "plan.num_seqs", std::max<int64_t>(seqs, 0)),
+          positions.data(),
+          starts.data(),
+          tables.data(),
+          tables.shape(1)};
 }
 
 }  // namespace genlib

@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
+#include "bindings/widths.h"
 #include "cpu/kv_pages.h"
 #include "cpu/layers/weight.h"
 #include "cpu/program/bandwidth.h"
@@ -14,15 +15,6 @@ namespace genlib {
 void bind_program(py::module_& m);
 
 namespace {
-
-constexpr const char* kWidthNames[] = {"baseline", "avx2", "avx512"};
-constexpr Width kWidths[] = {Width::kBaseline, Width::kAvx2, Width::kAvx512};
-
-Width width_of(const std::string& name) {
-  for (int i = 0; i < 3; ++i)
-    if (name == kWidthNames[i]) return kWidths[i];
-  throw ArgumentError(concat("`width` must be \"baseline\", \"avx2\" or \"avx512\", got \"", name, "\""));
-}
 
 std::shared_ptr<PackedWeight> pack(Runtime& runtime, const std::vector<py::object>& tensors,
                                    const std::string& dtype, const py::object& bias) {
@@ -79,14 +71,13 @@ void copy_pages(KvPages& kv, const py::object& pairs) {
 void bind_cpu(py::module_& m) {
   py::class_<Runtime, std::shared_ptr<Runtime>>(m, "CpuRuntime")
       .def(py::init([](int threads, const std::string& width) {
-             return std::make_shared<Runtime>(threads, width_of(width));
+             return std::make_shared<Runtime>(threads, width_named(width));
            }),
            py::arg("threads"), py::arg("width"))
       .def("pack", &pack, py::arg("tensors"), py::arg("dtype"), py::arg("bias"))
       .def("close", &Runtime::close, py::call_guard<py::gil_scoped_release>())
       .def_property_readonly("threads", &Runtime::threads)
-      .def_property_readonly("width",
-                             [](const Runtime& r) { return kWidthNames[static_cast<int>(r.width())]; });
+      .def_property_readonly("width", [](const Runtime& r) { return name_of(r.width()); });
   py::class_<PackedWeight, std::shared_ptr<PackedWeight>>(m, "CpuWeight")
       .def_property_readonly("shape", [](const PackedWeight& w) { return py::make_tuple(w.out(), w.in()); })
       .def_property_readonly("nbytes", &PackedWeight::bytes);
@@ -108,8 +99,8 @@ void bind_cpu(py::module_& m) {
         py::call_guard<py::gil_scoped_release>());
   m.def("cpu_widths", [] {
     std::vector<std::string> names;
-    for (int i = 2; i >= 0; --i)
-      if (is_supported(kWidths[i])) names.emplace_back(kWidthNames[i]);
+    for (const NamedWidth& each : kWidths)
+      if (is_supported(each.width)) names.emplace_back(each.name);
     return names;
   });
 }

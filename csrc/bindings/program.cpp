@@ -20,6 +20,12 @@ class BoundProgram {
  public:
   explicit BoundProgram(std::shared_ptr<Runtime> runtime) : program_(std::move(runtime)) {}
 
+  void keep(py::object object) { kept_.push_back(std::move(object)); }
+  // Of the arrays themselves: a plan object may be given others, which the operations do not follow.
+  auto keeper() {
+    return [this](const py::object& array) { keep(array); };
+  }
+
   void embed(const py::object& ids, std::shared_ptr<PackedWeight> weight, const py::object& out,
              const py::object& rows) {
     const auto index = require<int32_t>(ids, "ids", {kAny});
@@ -87,9 +93,8 @@ class BoundProgram {
     t.cos = cos.data();
     t.num_positions = cos.shape(0);
     t.sin = require<float>(rope[py::int_(1)], "rope[1]", {cos.shape(0), size / 2}).data();
-    const PlanView view = require_plan(plan, std::min(size_of(qkv), size_of(out)));
+    const PlanView view = require_plan(plan, std::min(size_of(qkv), size_of(out)), keeper());
     add(genlib::rope_write(t, std::move(kv), layer, view), qkv, norms, rope, out);
-    keep_plan(plan);
   }
 
   void attend(const py::object& q, std::shared_ptr<KvPages> kv, int layer, const py::object& plan,
@@ -100,22 +105,19 @@ class BoundProgram {
                  layer);
     const auto from = require<float>(q, "q", {kAny, size});
     float* to = require_out<float>(out, "out", {kAny, size});
-    const PlanView view = require_plan(plan, std::min(size_of(q), size_of(out)));
+    const PlanView view = require_plan(plan, std::min(size_of(q), size_of(out)), keeper());
     add(genlib::attend(program_.runtime(), from.data(), std::move(kv), layer, view, to), q, out);
-    keep_plan(plan);
   }
 
   void sample(const py::object& logits, const py::object& params, const py::object& plan,
               const py::object& out) {
-    const SampleArgs args = sample_args(logits, params, out);
+    const SampleArgs args = sample_args(logits, params, out, keeper());
     const Count rows = require_count(plan.attr("num_draws"), "plan.num_draws", size_of(logits));
     add(genlib::sample(program_.runtime(), args, rows), logits, plan.attr("num_draws"));
-    for (const char* name : kSampleParams) keep(params.attr(name));
-    for (const char* name : kSampleDrawn) keep(out.attr(name));
   }
 
   void beam_step(const py::object& logits, const py::object& searches) {
-    const BeamArgs args = beam_args(logits, searches, [&](const py::object& array) { keep(array); });
+    const BeamArgs args = beam_args(logits, searches, keeper());
     add(genlib::beam_step(program_.runtime(), args), logits);
   }
 
@@ -125,7 +127,6 @@ class BoundProgram {
   }
 
   Program& program() { return program_; }
-  void keep(py::object object) { kept_.push_back(std::move(object)); }
 
  private:
   static int64_t size_of(const py::object& array) {
@@ -136,12 +137,6 @@ class BoundProgram {
   void add(Operation operation, const Objects&... objects) {
     (keep(objects), ...);
     program_.add(std::move(operation));
-  }
-
-  // The arrays themselves: a plan object may be replaced, they may not.
-  void keep_plan(const py::object& plan) {
-    for (const char* name : {"num_tokens", "num_seqs", "positions", "starts", "tables"})
-      keep(plan.attr(name));
   }
 
   Program program_;

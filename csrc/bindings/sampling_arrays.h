@@ -3,25 +3,15 @@
 
 #include <pybind11/numpy.h>
 
-#include <algorithm>
 #include <cstdint>
-#include <type_traits>
 
 #include "bindings/arrays.h"
 #include "cpu/sampling/sampling.h"
 
 namespace genlib {
 
-inline constexpr const char* kSampleParams[] = {
-    "scale",      "top_k",  "top_p",      "min_p",      "seed",     "stream",    "position",
-    "mask",       "forced", "top_n",      "repetition", "presence", "frequency", "edit_start",
-    "edit_count", "masks",  "edit_token", "edit_bias",  "edit_seen"};
-inline constexpr const char* kSampleDrawn[] = {
-    "token",  "probability", "logprob",         "sampling_probability", "num_kept",
-    "status", "top_token",   "top_probability", "top_logprob"};
-
-// Rows may be any number of elements apart; the elements of a row are neighbours.
-inline void take_logits(pybind11::handle logits, LogitArgs* args) {
+// Rows may be any number of elements apart; the elements of a row are neighbours. Returns R.
+inline int64_t take_logits(pybind11::handle logits, LogitArgs* args) {
   namespace py = pybind11;
   const auto expected = [&] {
     return concat("`logits` must be [R, V] of float32, float16 or uint16 (bfloat16), V from 1 to ",
@@ -47,54 +37,56 @@ inline void take_logits(pybind11::handle logits, LogitArgs* args) {
   args->logits = array.data();
   args->logits_stride = array.strides(0) / size;
   args->vocabulary = static_cast<int32_t>(array.shape(1));
+  return array.shape(0);
 }
 
-// Everything but the values, which check_sample_rows looks at. num_draws is left open.
-inline SampleArgs sample_args(pybind11::handle logits, pybind11::handle params, pybind11::handle out) {
-  namespace py = pybind11;
+template <typename Keep>
+void read_params(const Fields<Keep>& params, int64_t rows, SampleArgs* args) {
+  params.read(args->scale, "scale", {rows});
+  params.read(args->top_k, "top_k", {rows});
+  params.read(args->top_p, "top_p", {rows});
+  params.read(args->min_p, "min_p", {rows});
+  params.read(args->seed, "seed", {rows});
+  params.read(args->stream, "stream", {rows});
+  params.read(args->position, "position", {rows});
+  params.read(args->mask, "mask", {rows});
+  params.read(args->forced, "forced", {rows});
+  params.read(args->top_n, "top_n", {rows});
+  params.read(args->repetition, "repetition", {rows});
+  params.read(args->presence, "presence", {rows});
+  params.read(args->frequency, "frequency", {rows});
+  params.read(args->edit_start, "edit_start", {rows});
+  params.read(args->edit_count, "edit_count", {rows});
+  args->masks_stride = (int64_t{args->vocabulary} + 31) / 32;
+  params.read(args->masks, "masks", {kAny, args->masks_stride});
+  args->num_masks = params.size("masks");
+  params.read(args->edit_token, "edit_token", {kAny});
+  args->num_edits = params.size("edit_token");
+  params.read(args->edit_bias, "edit_bias", {args->num_edits});
+  params.read(args->edit_seen, "edit_seen", {args->num_edits});
+}
+
+template <typename Keep>
+void write_drawn(const Fields<Keep>& out, int64_t rows, SampleArgs* args) {
+  out.write(args->token, "token", {rows});
+  out.write(args->probability, "probability", {rows});
+  out.write(args->logprob, "logprob", {rows});
+  out.write(args->sampling_probability, "sampling_probability", {rows});
+  out.write(args->num_kept, "num_kept", {rows});
+  out.write(args->status, "status", {rows});
+  out.write(args->top_token, "top_token", {rows, kAny});
+  args->top_columns = out.size("top_token", 1);
+  out.write(args->top_probability, "top_probability", {rows, args->top_columns});
+  out.write(args->top_logprob, "top_logprob", {rows, args->top_columns});
+}
+
+// Shapes and types; check_sample_rows looks at the values. `keep`: see Fields.
+template <typename Keep>
+SampleArgs sample_args(pybind11::handle logits, pybind11::handle params, pybind11::handle out, Keep keep) {
   SampleArgs args{};
-  take_logits(logits, &args);
-  const int64_t rows = py::reinterpret_borrow<py::array>(logits).shape(0);
-  const auto take = [&](auto& field, const char* name, const std::vector<int64_t>& shape) {
-    using T = std::remove_const_t<std::remove_pointer_t<std::remove_reference_t<decltype(field)>>>;
-    field = require<T>(params.attr(name), name, shape).data();
-  };
-  take(args.scale, "scale", {rows});
-  take(args.top_k, "top_k", {rows});
-  take(args.top_p, "top_p", {rows});
-  take(args.min_p, "min_p", {rows});
-  take(args.seed, "seed", {rows});
-  take(args.stream, "stream", {rows});
-  take(args.position, "position", {rows});
-  take(args.mask, "mask", {rows});
-  take(args.forced, "forced", {rows});
-  take(args.top_n, "top_n", {rows});
-  take(args.repetition, "repetition", {rows});
-  take(args.presence, "presence", {rows});
-  take(args.frequency, "frequency", {rows});
-  take(args.edit_start, "edit_start", {rows});
-  take(args.edit_count, "edit_count", {rows});
-  args.masks_stride = (int64_t{args.vocabulary} + 31) / 32;
-  take(args.masks, "masks", {kAny, args.masks_stride});
-  args.num_masks = py::reinterpret_borrow<py::array>(params.attr("masks")).shape(0);
-  take(args.edit_token, "edit_token", {kAny});
-  args.num_edits = py::reinterpret_borrow<py::array>(params.attr("edit_token")).shape(0);
-  take(args.edit_bias, "edit_bias", {args.num_edits});
-  take(args.edit_seen, "edit_seen", {args.num_edits});
-  const auto give = [&](auto& field, const char* name, const std::vector<int64_t>& shape) {
-    using T = std::remove_pointer_t<std::remove_reference_t<decltype(field)>>;
-    field = require_out<T>(out.attr(name), name, shape);
-  };
-  give(args.token, "token", {rows});
-  give(args.probability, "probability", {rows});
-  give(args.logprob, "logprob", {rows});
-  give(args.sampling_probability, "sampling_probability", {rows});
-  give(args.num_kept, "num_kept", {rows});
-  give(args.status, "status", {rows});
-  give(args.top_token, "top_token", {rows, kAny});
-  args.top_columns = py::reinterpret_borrow<py::array>(out.attr("top_token")).shape(1);
-  give(args.top_probability, "top_probability", {rows, args.top_columns});
-  give(args.top_logprob, "top_logprob", {rows, args.top_columns});
+  const int64_t rows = take_logits(logits, &args);
+  read_params(Fields<Keep>(params, keep), rows, &args);
+  write_drawn(Fields<Keep>(out, keep), rows, &args);
   return args;
 }
 

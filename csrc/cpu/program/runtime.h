@@ -28,7 +28,7 @@ class Runtime {
  public:
   Runtime(int threads, Width width) : width_(width) {
     GENLIB_CHECK(threads >= 1 && threads <= 1024, "`threads` must be from 1 to 1024, got ", threads);
-    GENLIB_CHECK(is_supported(width), "`width` is one that this machine cannot run");
+    GENLIB_CHECK(is_supported(width), "`width` must be one that this machine can run: see cpu_widths()");
     pool_ = std::make_unique<ThreadPool>(threads);
     scratch_.resize(static_cast<size_t>(threads));
     threads_ = threads;
