@@ -99,7 +99,7 @@ class build_ext_by_unit(build_ext):  # noqa: N801 (setuptools names commands thi
         total = sum(map(is_stale, objects, ext.sources))
 
         def compile_unit(obj, source, suffix, options, extra, defines):
-            print(f"[{next(numbers)}/{total}] {source}", flush=True)
+            print(f"[{next(numbers)}/{total}] {source}\n", end="", flush=True)  # in one piece, from any thread
             compile_one(obj, source, suffix, options, flags_of(source) + system + extra, defines)
 
         self.compiler._compile = compile_unit
