@@ -21,9 +21,9 @@ std::shared_ptr<PackedWeight> pack(Runtime& runtime, const std::vector<py::objec
   GENLIB_CHECK(!tensors.empty(), "`tensors` must hold at least one matrix");
   GENLIB_CHECK(dtype == "F32" || dtype == "BF16" || dtype == "F16", "`dtype` must be F32, BF16 or F16, got ",
                dtype);
-  const PanelType type = dtype == "F32"    ? PanelType::kFloat32
-                         : dtype == "BF16" ? PanelType::kBfloat16
-                                           : PanelType::kFloat16;
+  const FloatType type = dtype == "F32"    ? FloatType::kFloat32
+                         : dtype == "BF16" ? FloatType::kBfloat16
+                                           : FloatType::kFloat16;
   std::vector<MatrixView> matrices;
   int64_t in = kAny;
   for (const py::object& tensor : tensors) {
@@ -32,7 +32,7 @@ std::shared_ptr<PackedWeight> pack(Runtime& runtime, const std::vector<py::objec
       in = array.shape(1);
       matrices.push_back({array.data(), array.shape(0)});
     };
-    if (type == PanelType::kFloat32)
+    if (type == FloatType::kFloat32)
       take(require<float>(tensor, "tensors", {kAny, in}));
     else
       take(require<uint16_t>(tensor, "tensors", {kAny, in}));

@@ -20,12 +20,12 @@ inline int64_t take_logits(pybind11::handle logits, LogitArgs* args) {
   GENLIB_CHECK(py::isinstance<py::array>(logits), expected());
   const auto array = py::reinterpret_borrow<py::array>(logits);
   if (array.dtype().equal(py::dtype::of<float>())) {
-    args->logit_type = LogitType::kFloat32;
+    args->logit_type = FloatType::kFloat32;
   } else if (array.dtype().equal(py::dtype::of<uint16_t>())) {
-    args->logit_type = LogitType::kBfloat16;
+    args->logit_type = FloatType::kBfloat16;
   } else {
     GENLIB_CHECK(array.dtype().equal(py::dtype("float16")), expected());
-    args->logit_type = LogitType::kFloat16;
+    args->logit_type = FloatType::kFloat16;
   }
   const py::ssize_t size = array.itemsize();
   GENLIB_CHECK(array.ndim() == 2 && array.shape(1) >= 1 && array.shape(1) <= kMaxVocabulary, expected());

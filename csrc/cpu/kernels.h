@@ -13,7 +13,8 @@
 namespace genlib {
 
 enum class Width { kBaseline, kAvx2, kAvx512 };
-enum class PanelType { kFloat32, kBfloat16, kFloat16 };
+// Of weights and of logits, as they lie in memory.
+enum class FloatType { kFloat32, kBfloat16, kFloat16 };
 
 inline constexpr int kLanes = 16;          // of a vector in simd.h, whatever the machine's own hold
 inline constexpr int kPanel = 2 * kLanes;  // outputs of one panel of packed weights
@@ -29,7 +30,7 @@ struct LinearArgs {
   const float* bias;   // [out] or null
   float* out;          // [rows, out]
   int64_t in, out_size;
-  PanelType type;
+  FloatType type;
   bool cached;  // whether the weights are likely to be found in a cache: speed only, never bits
 };
 

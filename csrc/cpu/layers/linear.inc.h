@@ -159,9 +159,9 @@ GENLIB_INLINE void walk_from(const LinearArgs& args, int64_t first_panel, int64_
 
 static void linear_panels(const LinearArgs& args, int64_t first_panel, int64_t last_panel, int64_t first_row,
                           int64_t last_row) {
-  if (args.type == PanelType::kFloat32)
+  if (args.type == FloatType::kFloat32)
     walk_from<Float32Panel>(args, first_panel, last_panel, first_row, last_row);
-  else if (args.type == PanelType::kBfloat16)
+  else if (args.type == FloatType::kBfloat16)
     walk_from<Bfloat16Panel>(args, first_panel, last_panel, first_row, last_row);
   else
     walk_from<Float16Panel>(args, first_panel, last_panel, first_row, last_row);

@@ -11,22 +11,22 @@ namespace genlib {
 
 namespace {
 
-int64_t place_of(PanelType type, int64_t lane) {
-  if (type != PanelType::kBfloat16) return lane;
+int64_t place_of(FloatType type, int64_t lane) {
+  if (type != FloatType::kBfloat16) return lane;
   return lane < kPanel / 2 ? 2 * lane : 2 * (lane - kPanel / 2) + 1;
 }
 
 }  // namespace
 
-PackedWeight::PackedWeight(const std::vector<MatrixView>& matrices, int64_t in, PanelType type,
+PackedWeight::PackedWeight(const std::vector<MatrixView>& matrices, int64_t in, FloatType type,
                            std::vector<float> bias, ThreadPool& pool)
     : in_(in), type_(type), bias_(std::move(bias)) {
   for (const MatrixView& matrix : matrices) out_ += matrix.out;
   GENLIB_CHECK(bias_.empty() || static_cast<int64_t>(bias_.size()) == out_, "`bias` must hold ", out_,
                " numbers, one for each output, got ", bias_.size());
-  const size_t element = type == PanelType::kFloat32 ? sizeof(float) : sizeof(uint16_t);
+  const size_t element = type == FloatType::kFloat32 ? sizeof(float) : sizeof(uint16_t);
   memory_ = Memory(static_cast<size_t>(panels() * kPanel * in_) * element);
-  if (type == PanelType::kFloat32)
+  if (type == FloatType::kFloat32)
     pack<float>(matrices, pool);
   else
     pack<uint16_t>(matrices, pool);
@@ -58,13 +58,13 @@ void PackedWeight::pack_panel(int64_t panel, const std::vector<const T*>& rows) 
 
 void PackedWeight::copy_row(int64_t output, float* to) const {
   const int64_t first = output / kPanel * kPanel * in_ + place_of(type_, output % kPanel);
-  if (type_ == PanelType::kFloat32) {
+  if (type_ == FloatType::kFloat32) {
     const float* from = memory_.as<float>() + first;
     for (int64_t k = 0; k < in_; ++k) to[k] = from[k * kPanel];
     return;
   }
   const uint16_t* from = memory_.as<uint16_t>() + first;
-  if (type_ == PanelType::kBfloat16)
+  if (type_ == FloatType::kBfloat16)
     for (int64_t k = 0; k < in_; ++k) to[k] = std::bit_cast<float>(uint32_t{from[k * kPanel]} << 16);
   else
     for (int64_t k = 0; k < in_; ++k) to[k] = std::bit_cast<float>(float_bits_of_half(from[k * kPanel]));

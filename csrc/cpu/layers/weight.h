@@ -22,13 +22,13 @@ struct MatrixView {
 class PackedWeight {
  public:
   // Copies every element; `matrices` are not needed afterwards.
-  PackedWeight(const std::vector<MatrixView>& matrices, int64_t in, PanelType type, std::vector<float> bias,
+  PackedWeight(const std::vector<MatrixView>& matrices, int64_t in, FloatType type, std::vector<float> bias,
                ThreadPool& pool);
 
   int64_t in() const { return in_; }
   int64_t out() const { return out_; }
   int64_t panels() const { return (out_ + kPanel - 1) / kPanel; }
-  PanelType type() const { return type_; }
+  FloatType type() const { return type_; }
   size_t bytes() const { return memory_.bytes(); }
   const void* data() const { return memory_.as<void>(); }
   const float* bias() const { return bias_.empty() ? nullptr : bias_.data(); }
@@ -42,7 +42,7 @@ class PackedWeight {
   void pack(const std::vector<MatrixView>& matrices, ThreadPool& pool);
 
   int64_t in_, out_ = 0;
-  PanelType type_;
+  FloatType type_;
   std::vector<float> bias_;
   Memory memory_;
 };

@@ -5,8 +5,6 @@
 #include <cfloat>
 #include <limits>
 
-#include "cpu/kernels.h"
-
 namespace genlib {
 
 namespace {

@@ -5,14 +5,14 @@
 #include <cstddef>
 #include <cstdint>
 
-namespace genlib {
+#include "cpu/kernels.h"
 
-enum class LogitType : int32_t { kFloat32, kBfloat16, kFloat16 };
+namespace genlib {
 
 struct LogitArgs {
   const void* logits;  // [R, V], rows logits_stride elements apart
   int64_t logits_stride;
-  LogitType logit_type;
+  FloatType logit_type;
   int32_t vocabulary;  // V: 1 to kMaxVocabulary
 };
 

@@ -118,14 +118,14 @@ static Row read_logits(const LogitArgs& args, int r, const SampleScratch& room, 
   row.team = team;
   row.tile_peak = room.model_peak;
   row.against.scale = sampling::kModelScale;
-  if (args.logit_type == LogitType::kFloat32) {
+  if (args.logit_type == FloatType::kFloat32) {
     row.values = static_cast<const float*>(args.logits) + r * args.logits_stride;
     find_peaks(&row, row.vocabulary / 2, [](int, int) {});
     return row;
   }
   const uint16_t* logits = static_cast<const uint16_t*>(args.logits) + r * args.logits_stride;
   row.values = room.widened;
-  if (args.logit_type == LogitType::kBfloat16) {
+  if (args.logit_type == FloatType::kBfloat16) {
     find_peaks(&row, row.vocabulary, [=](int first, int n) {
       widen_values<widen_bfloat16>(logits + first, n, room.widened + first);
     });
