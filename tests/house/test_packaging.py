@@ -21,9 +21,7 @@ ALONE = {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "constraints
 
 def setup(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "setup.py", "-q", *arguments]
-    return subprocess.run(
-        command, cwd=ROOT, env=os.environ | environment, check=False, capture_output=True, text=True
-    )
+    return subprocess.run(command, cwd=ROOT, env=os.environ | environment, check=False, capture_output=True, text=True)
 
 
 def in_git(*folders: str) -> set[str]:
