@@ -1,4 +1,4 @@
-// Checks whose message names the thing, what it must be, and what it is.
+// Checks whose messages name the value, what it must be, and what it is.
 #pragma once
 
 #include <sstream>
@@ -7,12 +7,12 @@
 
 namespace genlib {
 
-// The caller gave something wrong. Becomes ValueError in Python.
+// An argument is wrong. Becomes ValueError in Python.
 struct ArgumentError : std::invalid_argument {
   using std::invalid_argument::invalid_argument;
 };
 
-// A rule of this library's own was broken. Becomes RuntimeError in Python.
+// One of the library's own invariants does not hold. Becomes RuntimeError in Python.
 struct IntegrityError : std::logic_error {
   using std::logic_error::logic_error;
 };

@@ -1,11 +1,11 @@
-// A view of a matrix that the caller owns.
+// A view of a matrix.
 #pragma once
 
 #include <cstdint>
 
 namespace genlib {
 
-// A dense row-major matrix in memory that somebody else owns.
+// A dense row-major matrix in memory that it does not own.
 template <typename T>
 struct Grid {
   T* data = nullptr;

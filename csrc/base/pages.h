@@ -1,4 +1,4 @@
-// A page's size, and what every part says of page ids.
+// The size of a page, and what page ids have in common everywhere.
 #pragma once
 
 #include <cstdint>

@@ -14,7 +14,7 @@
 
 namespace genlib {
 
-// A word that some threads change and others wait for: a waiter spins a while, then sleeps.
+// A word that some threads change and others wait for: a waiter spins for a while, then sleeps.
 class Gate {
  public:
   uint64_t load() const { return word_.load(std::memory_order_acquire); }
@@ -27,14 +27,14 @@ class Gate {
   bool exchange(uint64_t& expected, uint64_t word) {
     return word_.compare_exchange_strong(expected, word, std::memory_order_seq_cst);
   }
-  // Both give the word as it is then.
+  // Both return the new word.
   uint64_t subtract(uint64_t amount) {
     const uint64_t word = word_.fetch_sub(amount, std::memory_order_seq_cst) - amount;
     wake();
     return word;
   }
 
-  // Waits until done(word); gives the word.
+  // Waits until done(word) holds; returns the word.
   template <typename Done>
   uint64_t wait(Done done, std::chrono::microseconds spin) {
     uint64_t word = load();

@@ -1,5 +1,6 @@
-// Philox-4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): the random bits of a
-// draw as a function of what they are for. Without state, so that a draw does not depend on those before it.
+// Philox-4x32-10 (Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", 2011): a draw's random bits
+// are a function of its seed, stream and position. There is no state, so a draw does not depend on those
+// before it.
 //
 // Internal linkage, and inlined: units of different vector widths include this, and must not share its code.
 #pragma once

@@ -59,8 +59,8 @@ T* require_out(pybind11::handle value, const char* name, const std::vector<int64
   return array.mutable_data();
 }
 
-// Arrays that are attributes of `object`, as pointers into them. keep(array) is called with each: whoever
-// uses the pointers sees to it that the arrays live.
+// Arrays that are attributes of `object`, as pointers into them. keep(array) is called with each: the arrays
+// must outlive the use of the pointers.
 template <typename Keep>
 class Fields {
  public:

@@ -1,4 +1,4 @@
-// genlib._native.StateTable: thin calls, which only check what numpy gives. See genlib/_native.pyi.
+// genlib._native.StateTable: thin calls, which only check their arrays. See genlib/_native.pyi.
 #include <pybind11/numpy.h>
 #include <pybind11/pybind11.h>
 

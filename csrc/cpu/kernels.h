@@ -84,15 +84,15 @@ struct AttendArgs {
   float scale;  // 1 / √D
 };
 
-// Rows of one key/value head: row j is query token starts[seq] + j / (H / G), and query head j % (H / G) of
-// the group. At most kAttendRows. They are of one sequence, and their lengths ascend; or, with `one_each`,
-// each query token is a sequence of its own, from seq on, and their lengths are any.
+// Rows of one key/value head, at most kAttendRows: row j is query token starts[seq] + j / (H / G), and query
+// head j % (H / G) of the group. They belong to one sequence, with ascending lengths; or, with `one_each`,
+// each query token is a sequence of its own, from seq on, of any length.
 struct RowBlock {
   int seq, kv_head, first, last;
   bool one_each;
 };
 
-// What rows have summed so far: [kAttendRows, padded_size + kLanes], the weighted values, then maximum and
+// What rows have summed so far, [kAttendRows, padded_size + kLanes]: the weighted values, then maximum and
 // mass.
 struct Partial {
   float* data;
@@ -120,7 +120,7 @@ struct Kernels {
   void (*sample_rows)(const SampleArgs& args, int first_row, int last_row, void* scratch,
                       const SampleTeam* team);
   BeamFound (*beam_row)(const LogitArgs& args, const BeamRow& beam, BeamCandidate* to, void* scratch);
-  // Reads all of [first, last), 64-byte lines, and gives something that depends on it: the bandwidth's floor.
+  // Reads all of [first, last), whole 64-byte lines, and returns a value that depends on all of it.
   float (*read_all)(const float* first, const float* last);
 };
 

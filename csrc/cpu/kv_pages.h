@@ -21,7 +21,7 @@ struct KvShape {
   int64_t page_bytes() const { return page_stride() * static_cast<int64_t>(sizeof(float)); }
 };
 
-// Owns the pages' memory; who uses which page is the page pool's matter.
+// Owns the pages' memory; the page pool decides which page is whose.
 class KvPages {
  public:
   KvPages(const KvShape& shape, int64_t num_pages)
@@ -46,7 +46,7 @@ class KvPages {
                   memory_.as<char>() + from * shape_.page_bytes(), bytes);
   }
 
-  // For tests: what was never written must never be used.
+  // For tests: what was never written must never be read.
   void fill(float value) { std::fill_n(memory_.as<float>(), num_pages_ * shape_.page_stride(), value); }
 
  private:

@@ -25,7 +25,7 @@ GENLIB_INLINE f32x16 exp_of_negative(const f32x16& x) {
   return select_less(x, fill(-87.3365f), fill(0.0f), p * bit_cast<float>(bits));
 }
 
-// scores → e^(score · scale − maximum), zeros behind the n visible ones; their maximum and mass.
+// scores → e^(score · scale − maximum), zeros after the n visible ones; their maximum and mass.
 static void softmax_row(float* scores, int n, float scale, float* maximum, float* mass) {
   const f32x16 s = fill(scale), low = fill(-__builtin_inff());
   const int whole = n / kLanes * kLanes, left = n - whole;

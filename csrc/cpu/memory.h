@@ -9,7 +9,7 @@
 
 namespace genlib {
 
-// Owns zeroed memory. Nothing of it is in RAM before it is written.
+// Owns zeroed memory, none of which is in RAM before it is written.
 class Memory {
  public:
   Memory() = default;

@@ -85,7 +85,7 @@ GENLIB_LANEWISE(<<)
 GENLIB_LANEWISE(>>)
 #undef GENLIB_LANEWISE
 
-// The first n of sixteen, zeros behind: nothing past from[n - 1] is read.
+// The first n of sixteen, then zeros: nothing past from[n - 1] is read.
 template <typename T>
 GENLIB_INLINE Lanes<T> load_first(const T* from, int n) {
   if (n >= kLanes) return load(from);
@@ -109,7 +109,7 @@ GENLIB_INLINE f32x16 select_less(const f32x16& a, const f32x16& b, const f32x16&
   return r;
 }
 
-// Lanes 0 … n − 1 of a, the others of b.
+// Lanes 0 … n − 1 from a, the others from b.
 GENLIB_INLINE f32x16 keep_first(const f32x16& a, int n, const f32x16& b) {
   static constexpr int32_t kIndex[kLanes] = {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15};
   const i32x16 index = load<int32_t>(kIndex), limit = fill<int32_t>(n);

@@ -137,7 +137,7 @@ void PagePool::check_integrity(std::span<const int32_t> references) const {
   }
   GENLIB_INTEGRITY(num_free() + live == num_pages(), num_free(), " pages free or released and ", live,
                    " live, of ", num_pages());
-  // Whoever holds a page holds its parents, and lets go of them after it. So parents outlive their children.
+  // An entry that holds a page holds its parents, and releases them after it: parents outlive their children.
   for (const auto& [serial, page] : page_of) {
     if (index_.parent(page) == PrefixIndex::kRoot) continue;
     const auto found = page_of.find(index_.parent(page));

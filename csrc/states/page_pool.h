@@ -1,4 +1,4 @@
-// Page ids: who holds each, what tokens it stands for, and which is taken next.
+// Page ids: how many hold each, which tokens it stands for, and which is taken next.
 //
 // A page is in exactly one of three places:
 //   live      one or more references
@@ -17,7 +17,7 @@
 
 namespace genlib {
 
-// More pages are needed than are free or released and not promised to somebody else.
+// More pages are needed than are free or released and not promised to another entry.
 struct OutOfPages : std::runtime_error {
   using std::runtime_error::runtime_error;
 };
@@ -37,31 +37,31 @@ class PagePool {
     return page;
   }
 
-  // One more reference to a live or released page.
+  // Adds a reference to a live or released page.
   void share(int32_t page) {
     if (holds_[page] < kReference) restore(page);
     holds_[page] += kReference;
   }
 
-  // One more reference to each of these pages, all of which must be live.
+  // Adds a reference to each of these pages, all of which must be live.
   void share_live(std::span<const int32_t> pages) {
     int32_t* holds = holds_.data();
     for (const int32_t page : pages) holds[page] += kReference;
   }
 
-  // One reference less. The last one makes the page released if it is registered, else free.
+  // Drops a reference. With the last one the page becomes released if it is registered, else free.
   void release(int32_t page) {
     const int32_t left = holds_[page] -= kReference;
     if (left < kReference) retire(page, left);
   }
 
-  // Releases a chain from its end, so that leaves are evicted before the pages that they hang on.
+  // Releases a chain from its end, so that leaves are evicted before their parents.
   void release_chain(std::span<const int32_t> pages);
 
   // Makes a live page findable. Its tokens must not change from now on.
   void enlist(int32_t page, uint64_t parent, uint64_t space);
 
-  // Law: only a page that one entry holds and nobody can find may be written.
+  // Invariant: only a page that exactly one entry holds, and that cannot be found, may be written.
   bool is_writable(int32_t page) const { return holds_[page] == kReference; }
   bool is_live(int32_t page) const { return holds_[page] >= kReference; }
   int32_t references(int32_t page) const { return holds_[page] / kReference; }

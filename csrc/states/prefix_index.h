@@ -53,7 +53,7 @@ class PrefixIndex {
   std::vector<Node> nodes_;       // [P]
   std::vector<int32_t> buckets_;  // [power of two >= P]: the first page of each chain
   uint32_t hash_mask_;
-  uint64_t key_[2];  // drawn at random, so that nobody can choose tokens that collide
+  uint64_t key_[2];  // random, so that no one can choose tokens that collide
   uint64_t next_serial_ = kRoot + 1;
   int32_t size_ = 0;
 };

@@ -2,7 +2,8 @@
 //
 // An entry caches tokens that its owner holds elsewhere; it may be freed at any time. Positions < computed
 // have valid keys and values in the entry's pages, positions in [computed, length) wait for a step. The table
-// is device-blind: it says which pages a step reads and writes, the engine does so. The engine's turn is:
+// knows nothing of devices: it says which pages a step reads and writes, and the engine reads and writes
+// them. The engine's turn is:
 //   append, fork, truncate, ... -> fill -> take_copies, executed in order -> the step writes -> commit
 //
 // Copies. An append to a page that is shared or registered takes another page, and queues (source,
@@ -33,11 +34,11 @@
 
 namespace genlib {
 
-// Where fill() writes a batch. Larger buffers are welcome: what lies beyond the batch is left alone.
+// Where fill() writes a batch. Buffers may be larger than the batch: what lies beyond it is left as it is.
 struct BatchBuffers {
   std::span<int32_t> ids;        // [N] tokens to feed
   std::span<int32_t> positions;  // [N] their positions; a token is written to page table[position / W]
-  std::span<int32_t> rows;       // [N] the sequence of each token; empty: not wanted
+  std::span<int32_t> rows;       // [N] the sequence of each token; may be empty
   std::span<int32_t> starts;     // [S + 1] sequence s has tokens starts[s] .. starts[s + 1] - 1
   std::span<int32_t> lengths;    // [S] positions with keys and values once the step has written
   Grid<int32_t> tables;          // [S, M] page ids of each sequence
@@ -45,7 +46,7 @@ struct BatchBuffers {
 
 class StateTable {
  public:
-  // Slot in the low 24 bits, generation above: a handle is never given out twice in 2^39 reuses of its slot.
+  // Slot in the low 24 bits, generation above: a handle does not recur within 2^39 reuses of its slot.
   using Handle = int64_t;
 
   // Throws ArgumentError unless 1 <= num_pages < 2^27. hash_mask: see PrefixIndex.
@@ -64,7 +65,7 @@ class StateTable {
   // are promised to others are not matched.
   int64_t match(Handle handle, std::span<const int32_t> tokens);
 
-  // Puts tokens behind the entry's own. Throws OutOfPages, and changes nothing, if pages are short.
+  // Appends tokens to the entry's own. Throws OutOfPages, and changes nothing, if there are too few pages.
   void append(Handle handle, std::span<const int32_t> tokens);
   void append_one(Handle handle, int32_t token) {
     Entry& entry = at(handle);
@@ -82,8 +83,9 @@ class StateTable {
   // fork it, and entries without a child are freed. None may have pages set aside. Nothing is copied.
   void branch(std::span<Handle> handles, std::span<const int32_t> parents);
 
-  // Keeps n tokens and releases the pages beyond. A promise stays: its tokens now count from n if it was made
-  // further on. Throws OutOfPages, and changes nothing, if the promise would need more pages than there are.
+  // Keeps n tokens and releases the pages beyond. A promise stays, and counts from n if it was made at a
+  // greater length. Throws OutOfPages, and changes nothing, if the promise would need more pages than there
+  // are.
   void truncate(Handle handle, int64_t n);
 
   // Positions < computed are valid now. Registers the pages that this completes, as long as this entry alone
@@ -167,7 +169,7 @@ class StateTable {
   std::vector<Entry> entries_;
   std::vector<int32_t> free_slots_;
   std::vector<std::pair<int32_t, int32_t>> copies_;
-  std::vector<Handle> branched_;  // of branch(), kept for their room
+  std::vector<Handle> branched_;  // of branch(), kept for their capacity
   std::vector<bool> taken_;
   int64_t reserved_ = 0;
   int32_t num_entries_ = 0;

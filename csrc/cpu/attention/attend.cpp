@@ -79,7 +79,7 @@ class Attend {
   int64_t queries_of(int64_t seq) const { return plan_.starts[seq + 1] - plan_.starts[seq]; }
 
   // Neighbours with one query each that share their first page, such as beams, go through the pages together:
-  // what they share is read once. One other sequence is a band by itself.
+  // what they share is read once. Any other sequence is a band by itself.
   int end_of_band(int seq) const {
     const int32_t* table = plan_.tables + int64_t{seq} * plan_.max_pages;
     int end = seq + 1;
@@ -90,7 +90,7 @@ class Attend {
     return end;
   }
 
-  // As many as the longest of its rows has.
+  // As many as its longest row has.
   int64_t chunks_of(const RowBlock& block) const {
     const int64_t start = plan_.starts[block.seq];
     int32_t longest = plan_.positions[start + (block.last - 1) / group()];
@@ -132,7 +132,7 @@ class Attend {
     });
   }
 
-  // A window of chunks of all blocks at a time: formed in any order, merged in order.
+  // A window of chunks of all blocks at a time: computed in any order, merged in order.
   void by_chunks(Runtime& runtime, int64_t blocks, int64_t chunks) const {
     const Kernels& kernels = runtime.kernels();
     ThreadPool& pool = runtime.pool();

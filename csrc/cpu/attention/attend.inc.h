@@ -2,7 +2,7 @@
 //
 // A row's result depends on its own query and its own positions alone: each score is a chain over d, each
 // chunk's maximum, mass and weighted values are formed in the order of positions, chunks are merged in order.
-// How many rows go through a tile together changes nothing. A row never uses a slot at or behind its length.
+// The number of rows in a tile changes nothing. A row never uses a slot at or beyond its length.
 // Pages that sequences share (a common prefix) are read once for all of their rows.
 //
 // Included once by each unit of csrc/cpu/widths.
@@ -15,9 +15,8 @@
 
 namespace genlib::GENLIB_WIDTH {
 
-// q · k of R rows and T pages: sixteen positions are one vector. Pages lie apart, so that the machine does
-// not guess what comes next: the tile asks memory for the same pages' values and for the keys of the next
-// tile.
+// q · k of R rows and T pages: sixteen positions are one vector. Pages lie apart, so the hardware prefetcher
+// does not find the next one: the tile prefetches the same pages' values and the keys of the next tile.
 template <int R, int T>
 [[gnu::noinline]] static void score_tile(const float* const* q, const float* const* keys,
                                          const float* const* values, const float* const* next, int size,
@@ -112,9 +111,9 @@ struct Part {
   Pages pages;
 };
 
-// Rows whose first `shared` pages are those of parts[0]; from there on each part has its own. A tile of one
-// part shares none: it is all the same. Of a part's own pages, the positions that its first row sees are read
-// once.
+// Rows whose first `shared` pages are those of parts[0]; from there on each part has its own. A tile with one
+// part needs no sharing. Of a part's own pages, the positions that its first row sees are read once for all
+// of its rows.
 static void attend_tile(const AttendArgs& args, const Rows& rows, const Part* parts, int num_parts,
                         int shared, float* scores, float* all_sums) {
   const int64_t padded = args.pages.padded_size, stride = padded + kLanes;
@@ -151,8 +150,8 @@ static void attend_tile(const AttendArgs& args, const Rows& rows, const Part* pa
   }
 }
 
-// The last of the rows from `first` on that share pages with it, and how many: at least one, unless it is
-// alone.
+// The end of the rows from `first` on that share pages with it, and how many pages they share: at least one,
+// unless no row does.
 static int end_of_run(const AttendArgs& args, const Rows& rows, int first, int chunk, int* shared) {
   const int seq = rows.seq[first];
   int end = first + 1;

@@ -1,4 +1,4 @@
-// Who sees what of a chunk of positions.
+// Which positions of a chunk each row sees.
 //
 // Included by attend.inc.h.
 #pragma once
@@ -39,8 +39,8 @@ GENLIB_INLINE void with_rows(int rows, F&& f) {
   }
 }
 
-// What a block's rows see of one chunk: query, and number of positions (none or fewer than none for a row
-// that is too short), and whose pages they see.
+// What a block's rows see of one chunk: the query, the number of positions (zero or negative for a row that
+// is too short), and the sequence whose pages they see.
 struct Rows {
   const float* q[kAttendRows];
   int visible[kAttendRows];
@@ -48,7 +48,7 @@ struct Rows {
   int count;
 };
 
-// A sequence's pages of a chunk: those that it sees, and in keys a few of the next chunk.
+// A sequence's pages of a chunk: those that it sees; `keys` also has the first few of the next chunk.
 struct Pages {
   int count, ahead;
   const float* keys[kChunkPages + kTileWidth];
@@ -82,7 +82,7 @@ GENLIB_INLINE const int32_t* chunk_table(const AttendArgs& args, int seq, int ch
   return args.tables + seq * args.max_pages + int64_t{chunk} * kChunkPages;
 }
 
-// `left` positions of the sequence are in this chunk and behind it.
+// The sequence has `left` positions in this chunk and after it.
 static void view_pages(const AttendArgs& args, int kv_head, int seq, int chunk, int left, Pages* view) {
   const LayerPages& pages = args.pages;
   const int all = pages_of(left);

@@ -40,7 +40,7 @@ bool is_before(const BeamCandidate& a, const BeamCandidate& b);
 struct BeamRow {
   int row, lane, wanted;  // lane within its search; at most `wanted` candidates
   float sum;              // the beam's score
-  float least;            // worse ones are of no use
+  float least;            // lower scores are not needed
 };
 
 // What a row gave: candidates with a score above -inf, and the row's Status.
@@ -54,11 +54,13 @@ inline constexpr int kMaxBeams = 1024;
 // Most candidates of one search that these buffers can hold: K if K is 1, else max(2, 1 + E) · K.
 int64_t most_candidates(const BeamArgs& args);
 
-// That no live search reads or writes outside of the buffers, whatever they hold. Throws ArgumentError.
+// Checks that no live search reads or writes outside of the buffers, whatever they hold. Throws
+// ArgumentError.
 void check_searches(const BeamArgs& args);
 
-// Chooses among the candidates of a search, in any order, which are fewer than wanted only where its rows
-// have no more finite scores; moves its beams and its pool on. There is room for as many as are wanted.
+// Chooses among the candidates of a search, which may be in any order, and advances its beams and its pool.
+// There are fewer than wanted only if its rows have no more finite scores; `candidates` has room for as many
+// as are wanted.
 void advance_search(const BeamArgs& args, int live, BeamCandidate* candidates, int64_t count);
 
 namespace sampling {

@@ -20,8 +20,9 @@ struct BestCandidates {
   }
 };
 
-// Candidates of a beam into `to`, which has room for as many as are wanted. Equal scores can belong to
-// unequal logits, and go to the lower token: so all that score as the last one wanted does are looked at.
+// Candidates of a beam into `to`, which has room for as many as are wanted. Unequal logits can have equal
+// scores, of which the lower token wins: so every token that scores as the last one wanted does is
+// considered.
 inline BeamFound beam_row(const LogitArgs& args, const BeamRow& beam, BeamCandidate* to, void* scratch) {
   Row row = read_logits(args, beam.row, sample_scratch(scratch, args.vocabulary), nullptr);
   const float peak = row.against.peak;

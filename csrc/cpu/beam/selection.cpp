@@ -1,4 +1,5 @@
-// Selection: which candidates go on as beams, which are finished, and when to stop. Scalar, and once a step.
+// Selection: which candidates become the next beams, which are finished, and when to stop. Scalar, once a
+// step.
 #include <algorithm>
 #include <cfloat>
 #include <cmath>
@@ -54,7 +55,7 @@ class Search {
     bool ended, ends;
   };
 
-  // Behind those with a score: tokens without one, by lane and id.
+  // Appends tokens without a score, by lane and id.
   int64_t fill(BeamCandidate* candidates, int64_t count) const {
     constexpr float kNone = -std::numeric_limits<float>::infinity();
     const auto by_place = [](const BeamCandidate& a, const BeamCandidate& b) {
@@ -99,7 +100,7 @@ class Search {
 
   float norm(int64_t length) const { return args_.norms[slot_ * args_.norms_stride + length]; }
 
-  // Into the pool, which is sorted, behind what is as good; the worst falls out.
+  // Inserts into the pool, which is sorted, after equal scores; the worst is dropped.
   void insert(const Step& step) {
     const float score = step.candidate.score / norm(args_.length[slot_]);
     float* scores = args_.pool_score + lane_;
@@ -118,7 +119,7 @@ class Search {
     args_.pool_match_end[lane_ + at] = step.match_end;
   }
 
-  // The beams of the next step, best running score first; what is as good stays before what comes later.
+  // The beams of the next step, best running score first, equal ones in the order in which they came.
   int keep(const Step& step, int count) {
     int at = count;
     while (at > 0 && next_[at - 1].running < step.running) --at;

@@ -1,5 +1,5 @@
-// The beam step's split over the threads: the first beam of each search, then the others, which need not look
-// at what is worse than all that the first one has; then each search's selection.
+// The beam step's split over the threads: the first beam of each search, then the others, which can ignore
+// whatever is worse than all that the first one has; then each search's selection.
 #include "cpu/beam/step.h"
 
 #include <algorithm>

@@ -1,6 +1,7 @@
 // x · weightᵀ: each output is one chain of fused multiply-adds over k from +0, then the bias. A tile holds
 // the sums of R rows and P panels in registers over all of k, so a row's bits do not depend on R or P. 16-bit
-// weights are widened as they are read, which is exact, and free beside the multiply-adds of several rows.
+// weights are widened as they are read, which is exact, and costs nothing beside the multiply-adds of several
+// rows.
 //
 // Included once by each unit of csrc/cpu/widths.
 #pragma once
@@ -56,7 +57,7 @@ GENLIB_INLINE void store_outputs(const LinearArgs& args, int64_t row, int64_t co
   store_first(args.out + row * args.out_size + column, sums, n);
 }
 
-// What a tile asks memory for while it computes: `step` bytes from `at` on, for each k.
+// What a tile prefetches while it computes: `step` bytes from `at` on, for each k.
 struct Ahead {
   const char* at;
   int64_t step;
@@ -113,8 +114,8 @@ inline constexpr Tile<Panel> kTiles[kMostRows + 1] = {
 #endif
 };
 
-// Few rows are bound by the latency of their few chains where the weights come from a cache: two panels at
-// once. Memory is kept busier by one stream.
+// Where the weights come from a cache, few rows are bound by the latency of their few chains: two panels at
+// once. From memory, one stream is faster.
 template <typename Panel>
 static int64_t pairs_of_panels(const LinearArgs& args, const PanelRun<Panel>& run, int64_t row,
                                int64_t rows) {
@@ -126,9 +127,9 @@ static int64_t pairs_of_panels(const LinearArgs& args, const PanelRun<Panel>& ru
   return panel;
 }
 
-// All rows go over one panel before the next: in blocks of equal size (but for one), not full ones and a
-// small last one. The first block would wait for memory and the others leave it idle: so each asks for its
-// share of the next panel, if two of them fit into the second-level cache, and else for what itself needs
+// All rows pass one panel before the next, in blocks of nearly equal size rather than full ones and a small
+// last one. The first block would wait for memory while the others leave it idle: so each prefetches its
+// share of the next panel, if two panels fit into the second-level cache, and otherwise what it needs itself
 // soon.
 template <typename Panel>
 static void walk(const LinearArgs& args, const PanelRun<Panel>& run, int64_t first_row, int64_t last_row) {

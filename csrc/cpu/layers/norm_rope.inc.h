@@ -10,7 +10,7 @@
 
 namespace genlib::GENLIB_WIDTH {
 
-// Σ x², sixteen sums that are folded in simd.h's tree; the lanes behind the last element add 0.
+// Σ x², sixteen sums that are folded in simd.h's tree; the lanes after the last element add 0.
 GENLIB_INLINE float sum_of_squares(const float* x, int64_t size) {
   f32x16 sums = fill(0.0f);
   int64_t i = 0;

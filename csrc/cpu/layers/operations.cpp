@@ -24,7 +24,7 @@ double microseconds(const PackedWeight& weight, int64_t rows) {
   return std::max(static_cast<double>(weight.bytes()), elements * static_cast<double>(rows)) * 1e-5;
 }
 
-// A fork and join costs one; below this the second thread is no gain.
+// Microseconds. A fork and join costs one; below this a second thread gains nothing.
 constexpr double kWorthwhile = 2.0;
 
 }  // namespace
@@ -63,8 +63,8 @@ Operation linear(const float* x, std::shared_ptr<const PackedWeight> weight, flo
         in, weight->out(),  weight->type(), runtime.working_set() <= runtime.cache_bytes()};
     const Kernels& kernels = runtime.kernels();
     ThreadPool& pool = runtime.pool();
-    // Rows are cut into parts that stay in the second-level cache while all panels pass; and, where panels
-    // are few, into as many as give each thread some.
+    // Rows are cut into parts that stay in the second-level cache while all panels pass; where there are few
+    // panels, into enough parts to occupy each thread.
     const int64_t for_cache = (n * in * static_cast<int64_t>(sizeof(float)) + kRowBytes - 1) / kRowBytes;
     const int64_t for_threads = pool.size() == 1 ? 1 : (4 * pool.size() + panels - 1) / panels;
     const int64_t parts =

@@ -1,4 +1,4 @@
-// Matrices of a checkpoint, packed once into panels of 32 outputs.
+// Matrices of a checkpoint, packed once into panels of outputs.
 #pragma once
 
 #include <cstdint>
@@ -16,9 +16,9 @@ struct MatrixView {
   int64_t out;
 };
 
-// Panels [ceil(out / 32), in, 32], zeros behind the last output. The 32 outputs of one k lie in order
+// Panels [ceil(out / kPanel), in, kPanel], zeros after the last output. The outputs of one k lie in order
 // (float32, float16), or interleaved (bfloat16: 0, 16, 1, 17, …), so that the two halves of a 32-bit lane are
-// outputs j and j + 16, each widened by one instruction. Constant after it was packed.
+// outputs j and j + 16, each widened by one instruction. Constant once it is packed.
 class PackedWeight {
  public:
   // Copies every element; `matrices` are not needed afterwards.

@@ -14,7 +14,7 @@
 
 namespace genlib {
 
-// Bytes of the last cache, as Linux tells them; 8 MiB where it does not. (sysconf is wrong on virtual
+// Bytes of the last-level cache, as Linux reports them; 8 MiB where it does not. (sysconf is wrong on virtual
 // machines.)
 inline size_t last_cache_bytes() {
   std::ifstream file("/sys/devices/system/cpu/cpu0/cache/index3/size");
@@ -22,8 +22,8 @@ inline size_t last_cache_bytes() {
   return file >> kibibytes ? kibibytes << 10 : size_t{8} << 20;
 }
 
-// Shared by the programs recorded on it. Whoever runs something holds `lock()`, so that two Python threads
-// take turns. Scratch grows while a program is recorded, never while one runs.
+// Shared by the programs recorded on it. Anything that runs holds `lock()`, so that two Python threads take
+// turns. Scratch grows while a program is recorded, never while one runs.
 class Runtime {
  public:
   Runtime(int threads, Width width) : width_(width) {
@@ -50,7 +50,7 @@ class Runtime {
     if (shared_.bytes() < shared_bytes) shared_ = Memory(shared_bytes);
   }
 
-  // Bytes that the program that runs reads, and those that stay in the machine's last cache. For speed only.
+  // Bytes that the running program reads, and how many stay in the last-level cache. For speed only.
   void set_working_set(size_t bytes) { working_set_ = bytes; }
   size_t working_set() const { return working_set_; }
   size_t cache_bytes() const { return cache_bytes_; }
@@ -63,7 +63,7 @@ class Runtime {
   Width width() const { return width_; }
   int threads() const { return threads_; }
   void* scratch(int thread) const { return scratch_[static_cast<size_t>(thread)].as<void>(); }
-  // Of one operation at a time, whichever thread works on it.
+  // For one operation at a time, shared by its threads.
   void* shared_scratch() const { return shared_.as<void>(); }
 
  private:

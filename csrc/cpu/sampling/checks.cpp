@@ -1,4 +1,4 @@
-// What the sampler's contract asks of its parameters.
+// What the sampler's contract requires of its parameters.
 #include <cmath>
 #include <cstdlib>
 

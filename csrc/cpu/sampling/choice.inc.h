@@ -33,7 +33,7 @@ GENLIB_INLINE u32x16 only(const Choice& a, const u32x16& x) {
       _mm512_maskz_mov_epi32(a.lanes, reinterpret_cast<__m512i>(x.part[0])))}};
 }
 
-// The chosen values, closed up, to `to`, which has room for sixteen. Gives their number.
+// Writes the chosen values, without gaps, to `to`, which has room for sixteen. Returns their number.
 GENLIB_INLINE int compress(float* to, const Choice& a, const f32x16& x) {
   _mm512_storeu_ps(to, _mm512_maskz_compress_ps(a.lanes, reinterpret_cast<__m512>(x.part[0])));
   return __builtin_popcount(a.lanes);
@@ -98,7 +98,7 @@ GENLIB_INLINE uint32_t sum(const u32x16& a) {
   return total;
 }
 
-// The first n of sixteen values, -inf behind: what has no mass and is above nothing.
+// The first n of sixteen values, then -inf, which has no mass and is above nothing.
 GENLIB_INLINE f32x16 load_values(const float* from, int n) {
   const f32x16 none = fill(-__builtin_inff());
   if (n >= kLanes) [[likely]]

@@ -80,7 +80,7 @@ struct Cuts {
   uint32_t top_p;
   float floor;
 
-  // Whether the mass of the whole row is asked for.
+  // Whether the mass of the whole row is needed.
   bool need_total() const { return top_k == 0 && (top_p != 0 || floor == kLowest); }
 };
 

@@ -10,7 +10,7 @@ enum class Measure { kCount, kMass };
 
 inline constexpr int kSampleVectors = 64;
 inline constexpr int kSampleSize = kSampleVectors * kLanes;
-inline constexpr int kGuessable = 4 * kSampleSize;  // fewer values are not worth a sample
+inline constexpr int kGuessable = 4 * kSampleSize;  // fewer values are not worth sampling
 inline constexpr int kGuesses = 16;
 
 GENLIB_INLINE uint64_t weight_of(Measure measure, float value, const Against& a) {

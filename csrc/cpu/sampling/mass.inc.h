@@ -22,7 +22,7 @@ struct Powers {
   u32x16 shift;
 };
 
-// Groups of sixteen tokens whose masses are worked out abreast, as many as pays for itself.
+// How many groups of sixteen tokens have their masses computed side by side: as many as pay off.
 inline constexpr int kAbreast = kVectorBytes / 8;
 
 // kN times sixteen values, step by step: the instructions of a step do not wait for one another, and a

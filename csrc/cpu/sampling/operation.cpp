@@ -8,8 +8,8 @@ Operation sample(Runtime& runtime, const SampleArgs& args, Count rows) {
     const int64_t n = rows.get();
     check_sample_rows(args, n);
     ThreadPool& pool = run.pool();
-    // Rows over threads; those left over that would keep less than half of the threads busy, one after
-    // another by all of them.
+    // Each row is one thread's; left-over rows that would keep less than half of the threads busy are taken
+    // one after another by all threads together.
     const int64_t left = args.vocabulary < kShareable ? 0 : n % pool.size();
     const int64_t shared = 2 * left <= pool.size() ? left : 0;
     pool.split(n - shared, 1, [&](int thread, int64_t first, int64_t last) {

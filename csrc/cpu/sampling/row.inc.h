@@ -99,7 +99,7 @@ static Totals sum_tiles(const Row& model, const Row* row) {
   return totals;
 }
 
-// Lists what a tile without an upper part has, to `listed`. Gives its number.
+// Lists the values of a tile without an upper part in `listed`. Returns their number.
 GENLIB_INLINE int list_tile(const Row& row, int tile, float* listed) {
   const int end = tile_end(row, tile);
   int n = 0;

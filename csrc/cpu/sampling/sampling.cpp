@@ -1,4 +1,5 @@
-// The sampler's arithmetic once per row. Compiled for the plain machine, so that no width fuses any of it.
+// The sampler's arithmetic that runs once per row. Compiled without vector extensions, so that no width fuses
+// any of it.
 #include "cpu/sampling/sampling.h"
 
 #include <bit>
@@ -9,7 +10,7 @@ namespace genlib {
 
 namespace {
 
-// Hands out parts of a block of memory, each at a cache line.
+// Divides a block of memory into parts, each at a cache line.
 class Parts {
  public:
   explicit Parts(void* at) : start_(reinterpret_cast<uintptr_t>(at)), at_(start_) {}

@@ -61,15 +61,15 @@ inline constexpr int kSampleTile = 512;
 inline constexpr int kBlockTiles = 8;
 inline constexpr int kSampleBlock = kBlockTiles * kSampleTile;
 
-// A pass is handed over from so many values on whose masses it works out: 5 us of work, and handing over
-// takes 1.5.
+// A pass that computes the masses of at least this many values is shared among threads: it takes 5 us, and
+// sharing costs 1.5.
 inline constexpr int kShareable = 40960;
 
 inline constexpr int kMaxTopN = 64;
 
-// Everything that the contract asks of the parameters of rows 0 to rows - 1, so that none, whatever the
-// buffers hold, can have the sampler read or write outside of them, or walk without an end. Throws
-// ArgumentError, which names the field, its row, the rule and the value; nothing has been written then.
+// Checks all that the contract requires of the parameters of rows 0 to rows - 1: whatever the buffers hold,
+// the sampler then neither reads nor writes outside of them, and ends. Throws ArgumentError, which names the
+// field, its row, the rule and the value, before anything is written.
 void check_sample_rows(const SampleArgs& args, int64_t rows);
 
 // Threads that work on one row together: each(self, n, body, argument) calls body(argument, first, last) for
@@ -87,7 +87,7 @@ struct SampleBlock {
   int listed_first, listed_count;  // its share of `listed`
 };
 
-// What a row is worked out in. Each array begins at a cache line.
+// Scratch of one row. Each array begins at a cache line.
 struct SampleScratch {
   SampleBlock* block;    // [blocks]
   uint64_t* tile_upper;  // [tiles] mass at or above a split's upper value
@@ -119,7 +119,7 @@ struct Power {
 Power power(float y);
 uint64_t mass(float y);
 
-// As text: max(1, ceil(top_p * total / 2^32)).
+// max(1, ceil(top_p * total / 2^32)).
 uint64_t top_p_target(uint32_t top_p, uint64_t total);
 
 // A value after entry `entry` of the row's edits: bias and penalties.
@@ -130,8 +130,8 @@ float probability(float y, uint64_t total);
 double log_total(uint64_t total);
 float logprob(float value, float peak, double log_of_total);
 
-// The smallest float whose exponent reaches min_p: exponents rise with the value, so a compare of values
-// does.
+// The smallest float whose exponent reaches min_p: exponents rise with the value, so comparing values is
+// enough.
 float min_p_floor(float min_p, float peak, float scale);
 
 // Floats as integers in the order of their values, and back.
@@ -139,7 +139,7 @@ int32_t order_key(float x);
 float from_order_key(int32_t key);
 
 void write_failure(const SampleArgs& args, int row, Status status);
-// The row's most likely tokens from number `first` on: none.
+// Writes "none" for the row's most likely tokens from number `first` on.
 void write_no_top(const SampleArgs& args, int row, int first);
 
 }  // namespace sampling

@@ -12,7 +12,7 @@ struct Top {
   int count;
 };
 
-// Behind what is as large: ids come in ascending.
+// After equal values: ids arrive in ascending order.
 GENLIB_INLINE void insert(Top* top, float value, int token) {
   int i = top->count++;
   for (; i > 0 && top->value[i - 1] < value; --i) {
