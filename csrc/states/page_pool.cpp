@@ -18,7 +18,7 @@ size_t checked_size(int32_t num_pages) {
 
 // By value: a check in place would keep the page's address, and so the page, out of registers in the loop.
 [[noreturn]] void refuse_release(int32_t page) {
-  throw IntegrityError(concat("page ", page, " was released by somebody who does not hold it"));
+  throw IntegrityError(concat("page ", page, " was released without a reference to it"));
 }
 
 }  // namespace
@@ -78,7 +78,7 @@ void PagePool::release_chain(std::span<const int32_t> pages) {
 }
 
 void PagePool::restore(int32_t page) {
-  GENLIB_INTEGRITY(holds_[page] == kRegistered, "page ", page, " is free: nobody may share it");
+  GENLIB_INTEGRITY(holds_[page] == kRegistered, "page ", page, " is free: it cannot be shared");
   const Link link = lru_[page];
   lru_[link.previous].next = link.next;
   lru_[link.next].previous = link.previous;
