@@ -6,17 +6,20 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 import subprocess
 import sys
 import tarfile
+import tomllib
 from pathlib import Path
 
 import pytest
 from support.paths import ROOT
 
 SHIPPED = ["csrc", "genlib", "kernels", "docs"]
-ALONE = {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "constraints.txt", "pyproject.toml", "setup.py"}
+DOCUMENTS = {"LICENSE", "README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "CITATION.cff"}
+ALONE = DOCUMENTS | {"constraints.txt", "pyproject.toml", "setup.py"}
 
 
 def setup(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -52,6 +55,14 @@ def test_the_source_distribution_holds_all_that_git_has(folder: str, packed: set
 
 def test_the_source_distribution_holds_what_builders_read(packed: set[str]) -> None:
     assert packed >= ALONE
+
+
+def test_the_citation_agrees_with_the_package() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    cited = dict(re.findall(r"^([a-z-]+): (.+)$", (ROOT / "CITATION.cff").read_text(), re.MULTILINE))
+    assert cited["version"] == project["version"]
+    assert cited["license"] == project["license"]
+    assert cited["repository-code"] == project["urls"]["Homepage"]
 
 
 def test_without_a_compiler_one_line_says_what_to_install(tmp_path: Path) -> None:
