@@ -5,12 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from . import sizes
 from .beam_advance import advance
 from .beam_scan import scan_rows
 from .beam_scores import NOTHING_ORDER, candidate_key, score_of
-from .keys import order_bits, sort, value_of
-from .mass import INFINITY
+from .row import sizes
+from .row.keys import order_bits, sort, value_of
+from .row.mass import INFINITY
 
 LISTED = tl.constexpr(sizes.LISTED)
 

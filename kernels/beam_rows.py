@@ -9,13 +9,13 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from . import sizes
 from .beam_choice import step_search
 from .beam_scores import candidate_key, score_of
-from .keys import LOWEST
-from .mass import INFINITY, MODEL_SCALE, PEAK_MASS, mass, natural_log
 from .masses import append
-from .tiles import load_logits
+from .row import sizes
+from .row.keys import LOWEST
+from .row.mass import INFINITY, MODEL_SCALE, PEAK_MASS, mass, natural_log
+from .row.tiles import load_logits
 
 BLOCK = tl.constexpr(sizes.BEAM_BLOCK)
 BLOCKS = tl.constexpr(sizes.MAX_VOCABULARY // sizes.BEAM_BLOCK)  # most of a row

@@ -10,9 +10,9 @@ import triton
 import triton.language as tl
 
 from .beam_scores import candidate_key, score_floor, score_of
-from .keys import order_bits
-from .mass import INFINITY
-from .tiles import load_values
+from .row.keys import order_bits
+from .row.mass import INFINITY
+from .row.tiles import load_values
 
 CHUNK = tl.constexpr(1024)
 

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import torch
 
 from .beam_host import BeamHost
-from .launcher import Launcher
-from .sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
+from .row.launcher import Launcher
+from .row.sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
 
 
 class BeamWork(NamedTuple):

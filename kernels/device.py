@@ -7,12 +7,13 @@ import torch
 
 from genlib.ops import rows
 
-from . import sampling, tiles
+from . import sampling
 from .answers import Outputs
 from .edits import Edits
-from .launcher import kind_of, name_in_order
 from .peaks import Settings
 from .request import Request
+from .row import tiles
+from .row.launcher import kind_of, name_in_order
 from .sampled import Sampled
 from .workspace import Work, Workspace
 

@@ -10,14 +10,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from . import sizes
 from .answers import write_row
 from .choose import walk
 from .guess import SAMPLE, guess, weight_of
-from .keys import ALL, sort
-from .mass import INFINITY, probability, random_word, target_of
+from .row import sizes
+from .row.keys import ALL, sort
+from .row.mass import INFINITY, probability, random_word, target_of
+from .row.tiles import WIDEST, num_tiles, row_max, row_sum
 from .split import CHUNK, split_again, split_weights, weight_listed
-from .tiles import WIDEST, num_tiles, row_max, row_sum
 
 SORTABLE = tl.constexpr(sizes.SORTABLE)
 LOG_SORTABLE = tl.constexpr(sizes.SORTABLE.bit_length() - 1)

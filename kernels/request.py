@@ -9,7 +9,7 @@ import torch
 from genlib.checks import check_int, is_number, refuse
 
 from .edits import Edits
-from .sizes import MAX_VOCABULARY, TOPS
+from .row.sizes import MAX_VOCABULARY, TOPS
 
 LOGITS = (torch.float32, torch.bfloat16, torch.float16)
 FLOATS = (torch.float32, torch.float64)

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from .answers import Outputs
 from .choose import choose
 from .finish import finish
-from .launcher import Launcher
 from .peaks import Settings
-from .sizes import group_size, num_tiles, room_inside, tiles_each
+from .row.launcher import Launcher
+from .row.sizes import group_size, num_tiles, room_inside, tiles_each
+from .row.tiles import Changes, Logits
 from .split import split
 from .sweep import sweep
-from .tiles import Changes, Logits
 from .tops import tops
 from .workspace import Work
 

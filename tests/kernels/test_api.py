@@ -11,8 +11,9 @@ import pytest
 import torch
 import triton
 import triton.language as tl
-from genlib.kernels import Edits, edits_of, new_sampled, new_workspace, sample, tiles, warm_up
+from genlib.kernels import Edits, edits_of, new_sampled, new_workspace, sample, warm_up
 from genlib.kernels.peaks import Settings, convert
+from genlib.kernels.row import tiles
 from support.kernels import IS_INTERPRETED, arguments_of, assert_drawn
 from support.sampling import Case, params_of, run
 

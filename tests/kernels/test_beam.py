@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from genlib.kernels import beam_choice, beam_device, beam_scan, sizes
+from genlib.kernels import beam_choice, beam_device, beam_scan
+from genlib.kernels.row import sizes
 from support.beam import Search, begin, random_logits
 from support.kernels import IS_INTERPRETED
 from support.kernels_beam import KINDS, STOPS, BeamKernels, random_search, search_all

@@ -23,8 +23,8 @@ from genlib.kernels import (
     new_searches,
     new_workspace,
 )
-from genlib.kernels.launcher import EXACT, Launcher
 from genlib.kernels.request import LOGITS, Request
+from genlib.kernels.row.launcher import EXACT, Launcher
 from triton._C.libtriton import native_specialize_impl
 from triton.backends.nvidia.compiler import CUDABackend
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlib.kernels import new_workspace, sizes, split
+from genlib.kernels import new_workspace, split
 from genlib.kernels.request import Request
+from genlib.kernels.row import sizes
 from support.kernels import (
     IS_INTERPRETED,
     arguments_of,

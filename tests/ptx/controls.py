@@ -10,7 +10,7 @@ import numpy as np
 import torch
 import triton
 import triton.language as tl
-from genlib.kernels import sizes
+from genlib.kernels.row import sizes
 from support import kernels_compile
 
 import ptx.launch

@@ -30,17 +30,16 @@ from genlib.kernels import (
     beam_device,
     device,
     edits_of,
-    launcher,
     new_beam_workspace,
     new_sampled,
     new_searches,
     new_workspace,
     sampling,
-    sizes,
 )
-from genlib.kernels.mass import mass
 from genlib.kernels.request import Request
-from genlib.kernels.tiles import TILE
+from genlib.kernels.row import launcher, sizes
+from genlib.kernels.row.mass import mass
+from genlib.kernels.row.tiles import TILE
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
