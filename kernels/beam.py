@@ -9,7 +9,7 @@ from genlib.errors import BackendError
 
 from . import beam_host
 from .beam_workspace import BeamWorkspace, new_beam_workspace
-from .request import LOGITS
+from .sampler.request import LOGITS
 from .searches import Search, Searches, new_searches
 
 

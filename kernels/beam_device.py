@@ -10,10 +10,10 @@ from torch import Tensor
 from .beam_bounds import beam_bounds
 from .beam_rows import beam_rows
 from .beam_workspace import BeamWorkspace
-from .device import KERNELS
 from .row import tiles
 from .row.launcher import kind_of, name_in_order
 from .row.sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
+from .sampler.device import KERNELS
 from .searches import Searches
 
 _NAMES = [name for name in Searches.__dataclass_fields__ if name != "most_candidates"]

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from genlib.kernels import Edits, new_sampled, new_workspace, sample
-from genlib.kernels.host import numpy_logits, row_params
-from genlib.kernels.request import Request
+from genlib.kernels.sampler.host import numpy_logits, row_params
+from genlib.kernels.sampler.request import Request
 
 from genlib import _native
 from genlib.ops.buffers import RowParams, SamplerOutput

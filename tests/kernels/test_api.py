@@ -12,8 +12,8 @@ import torch
 import triton
 import triton.language as tl
 from genlib.kernels import Edits, edits_of, new_sampled, new_workspace, sample, warm_up
-from genlib.kernels.peaks import Settings, convert
 from genlib.kernels.row import tiles
+from genlib.kernels.sampler.peaks import Settings, convert
 from support.kernels import IS_INTERPRETED, arguments_of, assert_drawn
 from support.sampling import Case, params_of, run
 
@@ -163,7 +163,7 @@ def test_warming_up_asks_for_every_kind_of_call(monkeypatch: pytest.MonkeyPatch)
         kinds.add(("edits" in arguments, arguments.get("top_k", 0) > 0, arguments.get("top_logprobs", 0) > 0))
         assert sample(logits, **arguments).status.tolist() == [0, 0]
 
-    monkeypatch.setattr("genlib.kernels.api.sample", watched)
+    monkeypatch.setattr("genlib.kernels.sampler.api.sample", watched)
     warm_up("cpu", vocabulary=V, dtype=torch.bfloat16)
     assert len(kinds) == 8
 

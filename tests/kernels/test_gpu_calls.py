@@ -12,7 +12,8 @@ import numpy as np
 import pytest
 import torch
 import triton
-from genlib.kernels import new_sampled, new_workspace, sample, sampling, warm_up
+from genlib.kernels import new_sampled, new_workspace, sample, warm_up
+from genlib.kernels.sampler import launches
 from support.docs import graph_example, run_session
 from support.kernels import ON_GPU
 from support.kernels_random import (
@@ -153,7 +154,7 @@ def test_another_stream_than_the_default_is_used() -> None:
 def test_warming_up_leaves_nothing_to_compile(monkeypatch: pytest.MonkeyPatch) -> None:
     """Parameters as numbers or tensors, few rows or many, with mask, edits and the most likely tokens or without."""
     for name in ("sweep", "choose", "split", "finish", "tops"):
-        getattr(sampling, name).device_caches.clear()
+        getattr(launches, name).device_caches.clear()
     compiled: list[str] = []
     monkeypatch.setattr(triton.knobs.runtime, "jit_cache_hook", lambda **about: compiled.append(about["repr"]))
     warm_up("cuda", vocabulary=V, dtype=torch.float32)

@@ -16,15 +16,15 @@ import torch
 from genlib.kernels import (
     Search,
     beam_device,
-    device,
     edits_of,
     new_beam_workspace,
     new_sampled,
     new_searches,
     new_workspace,
 )
-from genlib.kernels.request import LOGITS, Request
 from genlib.kernels.row.launcher import EXACT, Launcher
+from genlib.kernels.sampler import device
+from genlib.kernels.sampler.request import LOGITS, Request
 from triton._C.libtriton import native_specialize_impl
 from triton.backends.nvidia.compiler import CUDABackend
 
@@ -168,10 +168,12 @@ def test_a_launch_like_an_earlier_one_is_of_what_that_compiled() -> None:
 
 def test_compiled_kernels_have_the_same_names_whatever_is_imported_first() -> None:
     """Else a process would not find on disk what another one, as `warm_up` in an image's build, has compiled."""
-    names = "(sampling.sweep, sampling.choose, sampling.finish, beam_device.beam_bounds, beam_device.beam_rows)"
+    names = "(launches.sweep, launches.choose, launches.finish, beam_device.beam_bounds, beam_device.beam_rows)"
+    beams = "from genlib.kernels import beam_device\n"
     found = set()
-    for modules in ("sampling, device, beam_device", "beam_device, sampling", "tops, device, beam_device, sampling"):
-        code = f"from genlib.kernels import {modules}\nprint([kernel.cache_key for kernel in {names}])"
+    for sampler, first in (("launches, device", ""), ("launches", beams), ("tops, device, launches", "")):
+        imports = f"{first}from genlib.kernels.sampler import {sampler}\n{beams}"
+        code = f"{imports}print([kernel.cache_key for kernel in {names}])"
         command = [sys.executable, "-c", code]
         found.add(
             subprocess.run(command, env=os.environ | {"TRITON_INTERPRET": "0"}, capture_output=True, check=True).stdout

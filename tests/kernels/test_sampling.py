@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from genlib.kernels import new_workspace, split
-from genlib.kernels.request import Request
+from genlib.kernels import new_workspace
 from genlib.kernels.row import sizes
+from genlib.kernels.sampler import split
+from genlib.kernels.sampler.request import Request
 from support.kernels import (
     IS_INTERPRETED,
     arguments_of,
@@ -98,10 +99,10 @@ def test_a_wrong_guess_costs_time_and_no_exactness(monkeypatch: pytest.MonkeyPat
         splits.append(args)
         split.split_again(*args)
 
-    monkeypatch.setattr("genlib.kernels.finish.split_again", split_again)
+    monkeypatch.setattr("genlib.kernels.sampler.finish.split_again", split_again)
     for room in (1024, 2048):
-        for module in ("sampling", "workspace"):
-            monkeypatch.setattr(f"genlib.kernels.{module}.room_inside", lambda _, room=room: room)
+        for module in ("launches", "workspace"):
+            monkeypatch.setattr(f"genlib.kernels.sampler.{module}.room_inside", lambda _, room=room: room)
         assert check_kernels(logits, cases).slow.all()
     assert 1 <= len(splits) < 40, "a guess after a wrong one halves what is left"
 
@@ -150,8 +151,8 @@ def test_nothing_depends_on_how_rows_and_tiles_are_dealt_out(changed: bool, monk
     expected, _ = run_kernels(logits, arguments)
     assert_as_on_the_cpu(expected, logits, arguments)
     for size, each in ((1, 2), (3, 4), (7, 2)):
-        monkeypatch.setattr("genlib.kernels.sampling.group_size", lambda *_, size=size: size)
-        monkeypatch.setattr("genlib.kernels.sampling.tiles_each", lambda _, each=each: each)
+        monkeypatch.setattr("genlib.kernels.sampler.launches.group_size", lambda *_, size=size: size)
+        monkeypatch.setattr("genlib.kernels.sampler.launches.tiles_each", lambda _, each=each: each)
         assert_identical(run_kernels(logits, arguments)[0], expected)
 
 

@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from genlib.kernels import beam_device, edits_of, sampling
+from genlib.kernels import beam_device, edits_of
+from genlib.kernels.sampler import launches
 from support.kernels import as_tensor, run_kernels
 from support.kernels_beam import narrowed
 from support.kernels_compile import BEAMS, SAMPLER
@@ -166,13 +167,13 @@ def wrong_guesses() -> None:
 def rows_in_groups() -> None:
     """Peaks of some rows beside the masses of others, and several tiles to a program."""
     rng, V, S = np.random.default_rng(11), 5136, 5
-    before = sampling.group_size, sampling.tiles_each
+    before = launches.group_size, launches.tiles_each
     for size, each, changed in ((2, 2, False), (1, 4, True), (3, 5, False)):
-        sampling.group_size, sampling.tiles_each = lambda *_, size=size: size, lambda _, each=each: each
+        launches.group_size, launches.tiles_each = lambda *_, size=size: size, lambda _, each=each: each
         logits = narrowed(random_logits(rng, V, S), np.uint16)
         check(logits, random_arguments(rng, V, S, changed, top_logprobs=3))
         check(logits, draws(rng, S, temperature=[0.0, 0.5, 1.0, 2.0, 1.0]))
-    sampling.group_size, sampling.tiles_each = before
+    launches.group_size, launches.tiles_each = before
 
 
 def calls_of_every_kind() -> None:
@@ -226,7 +227,7 @@ def run_case(gpu: Gpu, name: str) -> dict[str, Any]:
 def main() -> None:
     """Arguments: an architecture, and which cases for it."""
     gpu = Gpu(0)
-    gpu.take_over(sampling)
+    gpu.take_over(launches)
     gpu.take_over(beam_device)
     torch.use_deterministic_algorithms(True)  # new buffers are then full of NaN
     for argument in sys.argv[1:]:

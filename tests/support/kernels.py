@@ -14,9 +14,10 @@ import numpy as np
 import pytest
 import torch
 import triton.language as tl
-from genlib.kernels import Edits, Sampled, device, edits_of, new_sampled, new_workspace
-from genlib.kernels.request import Request
-from genlib.kernels.workspace import Work, Workspace
+from genlib.kernels import Edits, Sampled, edits_of, new_sampled, new_workspace
+from genlib.kernels.sampler import device
+from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.workspace import Work, Workspace
 from support.sampling import NEXT_TO_ONE, Case, params_of, run
 from triton.runtime import interpreter
 

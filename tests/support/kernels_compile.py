@@ -28,18 +28,18 @@ import triton.language as tl
 from genlib.kernels import (
     Search,
     beam_device,
-    device,
     edits_of,
     new_beam_workspace,
     new_sampled,
     new_searches,
     new_workspace,
-    sampling,
 )
-from genlib.kernels.request import Request
 from genlib.kernels.row import launcher, sizes
 from genlib.kernels.row.mass import mass
 from genlib.kernels.row.tiles import TILE
+from genlib.kernels.sampler import device
+from genlib.kernels.sampler import launches as sampling
+from genlib.kernels.sampler.request import Request
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..row import sizes
+from ..row.keys import LOWEST, LOWEST_ORDER, order_bits, value_of_bits
+from ..row.mass import INFINITY
+from ..row.tiles import num_tiles, row_sum
 from .peaks import GROUPS
-from .row import sizes
-from .row.keys import LOWEST, LOWEST_ORDER, order_bits, value_of_bits
-from .row.mass import INFINITY
-from .row.tiles import num_tiles, row_sum
 
 LISTED = tl.constexpr(sizes.LISTED)
 BOUNDED = tl.constexpr(256)  # most groups whose peaks a threshold counts: about as many candidates, and some more

@@ -5,10 +5,10 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..row.tiles import FEW_TILES, num_tiles, row_max
 from .bounds import bound_candidates
 from .masses import masses_of
 from .peaks import convert, peaks_of
-from .row.tiles import FEW_TILES, num_tiles, row_max
 
 NUMBERS = ["given", "top_k", "top_p_bits", "stream", "top_n", "first", "ahead", "behind", "each"]
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..row import sizes
+from ..row.keys import ALL, LOWEST, key_of, value_of
+from ..row.mass import INFINITY, mass
+from ..row.tiles import FEW_TILES, ids_of, load_tile, num_tiles, row_and_tile, row_max, row_sum
 from .guess import weight_of
-from .row import sizes
-from .row.keys import ALL, LOWEST, key_of, value_of
-from .row.mass import INFINITY, mass
-from .row.tiles import FEW_TILES, ids_of, load_tile, num_tiles, row_and_tile, row_max, row_sum
 
 SORTABLE = tl.constexpr(sizes.SORTABLE)
 CHUNK = tl.constexpr(1024)

@@ -7,8 +7,8 @@ from typing import Any, NamedTuple
 import triton
 import triton.language as tl
 
-from .row.mass import C0, INFINITY, MODEL_SCALE, PEAK_MASS, ROUND_BITS, natural_log, powers, probability
-from .row.tiles import WIDEST, load_values, num_tiles, row_sum
+from ..row.mass import C0, INFINITY, MODEL_SCALE, PEAK_MASS, ROUND_BITS, natural_log, powers, probability
+from ..row.tiles import WIDEST, load_values, num_tiles, row_sum
 
 
 class Outputs(NamedTuple):

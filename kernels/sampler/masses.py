@@ -5,9 +5,9 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .row import sizes
-from .row.mass import INFINITY, MODEL_SCALE, mass
-from .row.tiles import TILE, load_logits, num_tiles, processed
+from ..row import sizes
+from ..row.mass import INFINITY, MODEL_SCALE, mass
+from ..row.tiles import TILE, load_logits, num_tiles, processed
 
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)

@@ -7,13 +7,13 @@ import torch
 
 from genlib.ops import rows
 
-from . import sampling
+from ..row import tiles
+from ..row.launcher import kind_of, name_in_order
+from . import launches as sampling
 from .answers import Outputs
 from .edits import Edits
 from .peaks import Settings
 from .request import Request
-from .row import tiles
-from .row.launcher import kind_of, name_in_order
 from .sampled import Sampled
 from .workspace import Work, Workspace
 

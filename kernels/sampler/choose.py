@@ -5,12 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+from ..row import sizes
+from ..row.keys import id_of, key_of, sort, value_of
+from ..row.mass import INFINITY, MASS_BITS, PEAK_MASS_BITS, mass, probability, random_word, target_of
+from ..row.tiles import LARGEST_ID, TILE, WIDEST, ids_of, load_tile, num_tiles, row_max, row_sum
 from .answers import status_of, write_row
 from .guess import prepare
-from .row import sizes
-from .row.keys import id_of, key_of, sort, value_of
-from .row.mass import INFINITY, MASS_BITS, PEAK_MASS_BITS, mass, probability, random_word, target_of
-from .row.tiles import LARGEST_ID, TILE, WIDEST, ids_of, load_tile, num_tiles, row_max, row_sum
 
 LISTED = tl.constexpr(sizes.LISTED)
 VECTOR = tl.constexpr(sizes.VECTOR)

@@ -9,8 +9,8 @@ import torch
 
 from genlib.ops.cpu import CpuOps
 
-from .row.launcher import Launcher
-from .row.sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
+from ..row.launcher import Launcher
+from ..row.sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
 
 
 class Work(NamedTuple):

@@ -6,13 +6,13 @@ import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
 
+from ..row.launcher import Launcher
+from ..row.sizes import group_size, num_tiles, room_inside, tiles_each
+from ..row.tiles import Changes, Logits
 from .answers import Outputs
 from .choose import choose
 from .finish import finish
 from .peaks import Settings
-from .row.launcher import Launcher
-from .row.sizes import group_size, num_tiles, room_inside, tiles_each
-from .row.tiles import Changes, Logits
 from .split import split
 from .sweep import sweep
 from .tops import tops

@@ -8,8 +8,8 @@ import torch
 
 from genlib.checks import check_int, is_number, refuse
 
+from ..row.sizes import MAX_VOCABULARY, TOPS
 from .edits import Edits
-from .row.sizes import MAX_VOCABULARY, TOPS
 
 LOGITS = (torch.float32, torch.bfloat16, torch.float16)
 FLOATS = (torch.float32, torch.float64)

@@ -9,9 +9,9 @@ import triton.language as tl
 
 from genlib.ops import rows
 
-from .row import sizes
-from .row.mass import INFINITY, LN_2, MODEL_SCALE, natural_log
-from .row.tiles import (
+from ..row import sizes
+from ..row.mass import INFINITY, LN_2, MODEL_SCALE, natural_log
+from ..row.tiles import (
     LARGEST_ID,
     MIN_P,
     STREAM,
