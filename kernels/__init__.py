@@ -9,14 +9,14 @@ Importing this needs torch, and no GPU.
 if __name__ != "genlib.kernels":
     raise ImportError("this folder is installed as genlib.kernels; import it under that name")
 
-from .beam import beam_step, warm_up_beams
-from .beam_workspace import BeamWorkspace, new_beam_workspace
-from .hypotheses import Hypothesis, hypotheses
+from .beam.api import beam_step, warm_up_beams
+from .beam.hypotheses import Hypothesis, hypotheses
+from .beam.searches import Search, Searches, new_searches
+from .beam.workspace import BeamWorkspace, new_beam_workspace
 from .sampler.api import sample, warm_up
 from .sampler.edits import Edits, edits_of
 from .sampler.sampled import Sampled, new_sampled
 from .sampler.workspace import Workspace, new_workspace
-from .searches import Search, Searches, new_searches
 
 __all__ = [
     "BeamWorkspace",

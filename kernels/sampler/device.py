@@ -9,7 +9,7 @@ from genlib.ops import rows
 
 from ..row import tiles
 from ..row.launcher import kind_of, name_in_order
-from . import launches as sampling
+from . import launches
 from .answers import Outputs
 from .edits import Edits
 from .peaks import Settings
@@ -27,7 +27,7 @@ _FLAGS = {
     "presence_penalty": tiles.PRESENCE,
     "frequency_penalty": tiles.FREQUENCY,
 }
-KERNELS = (sampling.sweep, sampling.choose, sampling.split, sampling.finish, sampling.tops)
+KERNELS = (launches.sweep, launches.choose, launches.split, launches.finish, launches.tops)
 
 name_in_order(*KERNELS)
 
@@ -85,7 +85,7 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
     )
 
 
-def launch_of(request: Request, work: Work, out: Outputs) -> sampling.Launch:
+def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
     # The only row's stride is never used; this one is that of most calls.
     stride = request.logits.stride(0) if request.num_rows > 1 else request.vocabulary
@@ -102,7 +102,7 @@ def launch_of(request: Request, work: Work, out: Outputs) -> sampling.Launch:
         stream,
         plain,
     )  # plain: the types of the lists hang on it
-    return sampling.Launch(
+    return launches.Launch(
         logits=logits,
         settings=settings,
         changes=changes,
@@ -126,4 +126,4 @@ def run(request: Request, workspace: Workspace, out: Sampled) -> None:
     outputs = Outputs(
         out.token, out.probability, out.logprob, out.sampling_probability, out.num_kept, out.status, *tops
     )
-    sampling.run(launch_of(request, workspace.work, outputs), workspace.work, outputs, workspace.launcher)
+    launches.run(launch_of(request, workspace.work, outputs), workspace.work, outputs, workspace.launcher)

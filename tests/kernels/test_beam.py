@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from genlib.kernels import beam_choice, beam_device, beam_scan
+from genlib.kernels.beam import choice, device, scan
 from genlib.kernels.row import sizes
 from support.beam import Search, begin, random_logits
 from support.kernels import IS_INTERPRETED
@@ -23,9 +23,9 @@ def scans(monkeypatch: pytest.MonkeyPatch) -> list[int]:
 
     def scan_rows(*args: Any) -> None:
         calls.append(1)
-        beam_scan.scan_rows(*args)
+        scan.scan_rows(*args)
 
-    monkeypatch.setattr(beam_choice, "scan_rows", scan_rows)
+    monkeypatch.setattr(choice, "scan_rows", scan_rows)
     return calls
 
 
@@ -127,7 +127,7 @@ def test_more_candidates_than_are_sorted_at_once() -> None:
     kernels = BeamKernels(begin([Search(40, 3), Search(2, 3)], V, frozenset({0, 3, 5})), 42)
     for _ in range(2):
         kernels.step(random_logits(rng, 42, V, "normal"), [1, 2])
-        assert kernels.work.num_keys[0] > 2 ** beam_device.log_size(kernels.tensors.most_candidates)
+        assert kernels.work.num_keys[0] > 2 ** device.log_size(kernels.tensors.most_candidates)
 
 
 def test_a_bad_row_stops_its_search_and_no_other() -> None:

@@ -12,13 +12,13 @@ import torch
 from genlib.kernels import (
     Search,
     Searches,
-    beam_device,
     beam_step,
     hypotheses,
     new_beam_workspace,
     new_searches,
     warm_up_beams,
 )
+from genlib.kernels.beam import device as beam_device
 from support.beam import assert_same
 from support.kernels import IS_INTERPRETED
 

@@ -15,13 +15,13 @@ import pytest
 import torch
 from genlib.kernels import (
     Search,
-    beam_device,
     edits_of,
     new_beam_workspace,
     new_sampled,
     new_searches,
     new_workspace,
 )
+from genlib.kernels.beam import device as beam_device
 from genlib.kernels.row.launcher import EXACT, Launcher
 from genlib.kernels.sampler import device
 from genlib.kernels.sampler.request import LOGITS, Request
@@ -169,7 +169,7 @@ def test_a_launch_like_an_earlier_one_is_of_what_that_compiled() -> None:
 def test_compiled_kernels_have_the_same_names_whatever_is_imported_first() -> None:
     """Else a process would not find on disk what another one, as `warm_up` in an image's build, has compiled."""
     names = "(launches.sweep, launches.choose, launches.finish, beam_device.beam_bounds, beam_device.beam_rows)"
-    beams = "from genlib.kernels import beam_device\n"
+    beams = "from genlib.kernels.beam import device as beam_device\n"
     found = set()
     for sampler, first in (("launches, device", ""), ("launches", beams), ("tops, device, launches", "")):
         imports = f"{first}from genlib.kernels.sampler import {sampler}\n{beams}"

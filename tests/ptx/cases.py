@@ -19,7 +19,8 @@ from typing import Any
 
 import numpy as np
 import torch
-from genlib.kernels import beam_device, edits_of
+from genlib.kernels import edits_of
+from genlib.kernels.beam import device as beam_device
 from genlib.kernels.sampler import launches
 from support.kernels import as_tensor, run_kernels
 from support.kernels_beam import narrowed

@@ -7,8 +7,9 @@ from typing import Any
 
 import numpy as np
 import torch
-from genlib.kernels import Searches, beam_device, new_beam_workspace
-from genlib.kernels.beam_workspace import BeamWork
+from genlib.kernels import Searches, new_beam_workspace
+from genlib.kernels.beam import device as beam_device
+from genlib.kernels.beam.workspace import BeamWork
 from support.beam import Search, assert_same, copied, random_logits, set_live
 from support.kernels import as_tensor
 

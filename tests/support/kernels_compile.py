@@ -27,13 +27,13 @@ import triton
 import triton.language as tl
 from genlib.kernels import (
     Search,
-    beam_device,
     edits_of,
     new_beam_workspace,
     new_sampled,
     new_searches,
     new_workspace,
 )
+from genlib.kernels.beam import device as beam_device
 from genlib.kernels.row import launcher, sizes
 from genlib.kernels.row.mass import mass
 from genlib.kernels.row.tiles import TILE

@@ -12,7 +12,7 @@ import torch
 from genlib.ops import searches as contract
 from genlib.ops.cpu import CpuOps
 
-from .sampler.host import numpy_logits
+from ..sampler.host import numpy_logits
 from .searches import Searches
 
 _FIELDS = [field.name for field in fields(contract.SearchBuffers)] + ["past_parent", "past_token"]

@@ -9,10 +9,10 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .beam_scores import candidate_key, score_floor, score_of
-from .row.keys import order_bits
-from .row.mass import INFINITY
-from .row.tiles import load_values
+from ..row.keys import order_bits
+from ..row.mass import INFINITY
+from ..row.tiles import load_values
+from .scores import candidate_key, score_floor, score_of
 
 CHUNK = tl.constexpr(1024)
 

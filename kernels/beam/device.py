@@ -7,14 +7,14 @@ from collections import namedtuple
 
 from torch import Tensor
 
-from .beam_bounds import beam_bounds
-from .beam_rows import beam_rows
-from .beam_workspace import BeamWorkspace
-from .row import tiles
-from .row.launcher import kind_of, name_in_order
-from .row.sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
-from .sampler.device import KERNELS
+from ..row import tiles
+from ..row.launcher import kind_of, name_in_order
+from ..row.sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
+from ..sampler.device import KERNELS
+from .bounds import beam_bounds
+from .rows import beam_rows
 from .searches import Searches
+from .workspace import BeamWorkspace
 
 _NAMES = [name for name in Searches.__dataclass_fields__ if name != "most_candidates"]
 SearchTensors = namedtuple("SearchTensors", _NAMES)  # as the kernels take them

@@ -5,11 +5,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .row import sizes
-from .row.keys import LOWEST
-from .row.mass import INFINITY
-from .row.tiles import load_values, num_tiles, row_and_tile, row_max
-from .sampler.bounds import nth_largest
+from ..row import sizes
+from ..row.keys import LOWEST
+from ..row.mass import INFINITY
+from ..row.tiles import load_values, num_tiles, row_and_tile, row_max
+from ..sampler.bounds import nth_largest
 
 SEGMENT = tl.constexpr(sizes.GROUPS)
 SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)

@@ -5,10 +5,10 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .beam_scores import place_of, quotient
-from .row import sizes
-from .row.keys import id_of, key_of, sort, value_of
-from .row.mass import INFINITY
+from ..row import sizes
+from ..row.keys import id_of, key_of, sort, value_of
+from ..row.mass import INFINITY
+from .scores import place_of, quotient
 
 LISTED = tl.constexpr(sizes.LISTED)
 OUT = tl.constexpr(-1e9)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .beam_advance import advance
-from .beam_scan import scan_rows
-from .beam_scores import NOTHING_ORDER, candidate_key, score_of
-from .row import sizes
-from .row.keys import order_bits, sort, value_of
-from .row.mass import INFINITY
+from ..row import sizes
+from ..row.keys import order_bits, sort, value_of
+from ..row.mass import INFINITY
+from .advance import advance
+from .scan import scan_rows
+from .scores import NOTHING_ORDER, candidate_key, score_of
 
 LISTED = tl.constexpr(sizes.LISTED)
 

@@ -9,13 +9,13 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .beam_choice import step_search
-from .beam_scores import candidate_key, score_of
-from .row import sizes
-from .row.keys import LOWEST
-from .row.mass import INFINITY, MODEL_SCALE, PEAK_MASS, mass, natural_log
-from .row.tiles import load_logits
-from .sampler.masses import append
+from ..row import sizes
+from ..row.keys import LOWEST
+from ..row.mass import INFINITY, MODEL_SCALE, PEAK_MASS, mass, natural_log
+from ..row.tiles import load_logits
+from ..sampler.masses import append
+from .choice import step_search
+from .scores import candidate_key, score_of
 
 BLOCK = tl.constexpr(sizes.BEAM_BLOCK)
 BLOCKS = tl.constexpr(sizes.MAX_VOCABULARY // sizes.BEAM_BLOCK)  # most of a row

@@ -10,8 +10,8 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from .row import sizes
-from .row.keys import id_of, order_bits, value_of_bits
+from ..row import sizes
+from ..row.keys import id_of, order_bits, value_of_bits
 
 TOKEN_BITS = tl.constexpr(sizes.MAX_VOCABULARY.bit_length() - 1)
 TOKEN_MASK = tl.constexpr(sizes.MAX_VOCABULARY - 1)

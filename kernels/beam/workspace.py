@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import torch
 
-from .beam_host import BeamHost
-from .row.launcher import Launcher
-from .row.sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
+from ..row.launcher import Launcher
+from ..row.sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
+from .host import BeamHost
 
 
 class BeamWork(NamedTuple):

@@ -7,10 +7,10 @@ import torch
 from genlib.checks import refuse
 from genlib.errors import BackendError
 
-from . import beam_host
-from .beam_workspace import BeamWorkspace, new_beam_workspace
-from .sampler.request import LOGITS
+from ..sampler.request import LOGITS
+from . import host as beam_host
 from .searches import Search, Searches, new_searches
+from .workspace import BeamWorkspace, new_beam_workspace
 
 
 def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace | None = None) -> None:
@@ -33,7 +33,7 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
         return
     if device.type != "cuda":
         raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
-    from . import beam_device  # noqa: PLC0415 (Triton is there on Linux only)
+    from . import device as beam_device  # noqa: PLC0415 (Triton is there on Linux only)
 
     if workspace is None:
         workspace = new_beam_workspace(R, V, device)

@@ -12,7 +12,7 @@ from genlib.checks import check_int, check_token_ids, is_number, refuse
 from genlib.ops.searches import NO_MATCH, EarlyStopping
 from genlib.text import automaton
 
-from .row.sizes import CANDIDATES, MAX_VOCABULARY
+from ..row.sizes import CANDIDATES, MAX_VOCABULARY
 
 OUT = -1e9
 STOP_STATES = 1 << 16
