@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 import torch
 from genlib.kernels import Edits, new_sampled, new_workspace, sample
-from genlib.kernels.sampler.host import numpy_logits, row_params
+from genlib.kernels.row.logits import array_of
+from genlib.kernels.sampler.host import row_params
 from genlib.kernels.sampler.request import Request
 
 from genlib import _native
@@ -102,7 +103,7 @@ def recorded(cell: Cell, device: str, width: str, threads: int) -> Draw:  # noqa
 
     def draw(logits: torch.Tensor) -> Result:
         if logits.data_ptr() not in steps:
-            array, ops = numpy_logits(logits), _ops(width, threads)
+            array, ops = array_of(logits), _ops(width, threads)
             steps[logits.data_ptr()] = ops.record(lambda: ops.sample(array, params, plan, out))
         steps[logits.data_ptr()].replay()
         return token, probability

@@ -5,10 +5,9 @@ from __future__ import annotations
 import torch
 
 from genlib.checks import refuse
-from genlib.errors import BackendError
 
-from ..sampler.request import LOGITS
-from . import host as beam_host
+from ..row.logits import check_gpu, check_rows
+from . import host
 from .searches import Search, Searches, new_searches
 from .workspace import BeamWorkspace, new_beam_workspace
 
@@ -29,16 +28,18 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
     if workspace is not None and not workspace.fits(R, V, device):
         raise refuse("workspace", f"be for {[R, V]} on {device}", (*workspace.size, str(workspace.device)))
     if device.type == "cpu":
-        beam_host.run(logits, searches, None if workspace is None else workspace.host)
+        if workspace is None:
+            host.run(logits, searches)
+        else:
+            host.run(logits, searches, workspace.host, workspace.arrays)
         return
-    if device.type != "cuda":
-        raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
-    from . import device as beam_device  # noqa: PLC0415 (Triton is there on Linux only)
+    check_gpu(device)
+    from . import device as kernels  # noqa: PLC0415 (Triton is there on Linux only)
 
     if workspace is None:
         workspace = new_beam_workspace(R, V, device)
     with torch.cuda.device(device):
-        beam_device.run(logits, searches, workspace)
+        kernels.run(logits, searches, workspace)
 
 
 def warm_up_beams(
@@ -69,9 +70,6 @@ def _check(logits: torch.Tensor, searches: Searches) -> None:
     if not isinstance(logits, torch.Tensor) or tuple(logits.shape) != shape:
         got = list(logits.shape) if isinstance(logits, torch.Tensor) else logits
         raise refuse("logits", f"be a tensor {list(shape)}: a row for each beam", got)
-    if logits.dtype not in LOGITS:
-        raise refuse("logits", "be float32, bfloat16 or float16", logits.dtype)
-    if logits.stride(1) != 1:
-        raise refuse("logits", "have rows without gaps: call .contiguous()", logits.stride())
+    check_rows(logits)
     if logits.device != searches.device:
         raise refuse("logits", f"be on the device of the searches, {searches.device}", str(logits.device))

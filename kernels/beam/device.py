@@ -9,6 +9,7 @@ from torch import Tensor
 
 from ..row import tiles
 from ..row.launcher import kind_of, name_in_order
+from ..row.logits import row_stride
 from ..row.sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
 from ..sampler.device import KERNELS
 from .bounds import beam_bounds
@@ -39,8 +40,7 @@ def log_size(most_candidates: int) -> int:
 def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     """Launches the step on the current stream of the logits' device, and waits for nothing."""
     R, V = logits.shape
-    # The only row's stride is never used; this one is that of most calls.
-    rows = tiles.Logits(logits, logits.stride(0) if R > 1 else V, V)
+    rows = tiles.Logits(logits, row_stride(logits), V)
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
     kind = kind_of((logits, *tensors), (rows.stride, V))

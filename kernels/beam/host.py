@@ -12,53 +12,51 @@ import torch
 from genlib.ops import searches as contract
 from genlib.ops.cpu import CpuOps
 
-from ..sampler.host import numpy_logits
+from ..row.logits import array_of
+from ..row.threads import borrowed
 from .searches import Searches
 
 _FIELDS = [field.name for field in fields(contract.SearchBuffers)] + ["past_parent", "past_token"]
 
 
-class BeamHost:
-    """Threads, their scratch, and the tensors of the searches that it stepped last as arrays."""
+class SearchArrays:
+    """Searches as numpy arrays of the same memory. Those asked for last are kept."""
 
-    def __init__(self, threads: int) -> None:
-        self._ops = CpuOps(threads)
+    def __init__(self) -> None:
         self._searches: Searches | None = None
         self._arrays: dict[str, Any] = {}
 
-    def close(self) -> None:
-        self._ops.close()
-
-    def step(self, logits: torch.Tensor, searches: Searches) -> None:
-        """Moves on what is not done."""
+    def of(self, searches: Searches) -> SimpleNamespace:
+        """A namespace of its own for each step, which may put other arrays into it."""
         if searches is not self._searches:
             self._arrays = {name: getattr(searches, name).numpy() for name in _FIELDS}
             self._searches = searches
-        arrays = SimpleNamespace(**self._arrays)
-        live = arrays.live[: arrays.num_live[0]]
-        going = live[(arrays.done[live] | arrays.status[live]) == 0]
-        if not len(going):
-            return
-        if len(going) < len(live):
-            arrays.num_live = np.array([len(going)], np.int32)
-            arrays.live = np.resize(going, len(arrays.live))
-            arrays.first_row = arrays.lane[arrays.live]
-        self._ops.beam_step(numpy_logits(logits), cast(contract.SearchBuffers, arrays))
-        for slot in going.tolist():
-            if arrays.status[slot] == 0:
-                first, step = int(arrays.lane[slot]), int(arrays.length[slot]) - 1
-                lanes = slice(first, first + int(arrays.num_beams[slot]))
-                arrays.past_parent[lanes, step] = arrays.parent[lanes]
-                arrays.past_token[lanes, step] = arrays.token[lanes]
+        return SimpleNamespace(**self._arrays)
 
 
-def run(logits: torch.Tensor, searches: Searches, host: BeamHost | None) -> None:
-    """Steps by `host`, or by as many threads as torch may use, which then live as long as the step."""
-    if host is not None:
-        host.step(logits, searches)
+def run(
+    logits: torch.Tensor, searches: Searches, kept: CpuOps | None = None, arrays: SearchArrays | None = None
+) -> None:
+    """Moves on what is not done, by the threads `kept` or by some that live as long as the step."""
+    s = (arrays or SearchArrays()).of(searches)
+    live = s.live[: s.num_live[0]]
+    going = live[(s.done[live] | s.status[live]) == 0]
+    if not len(going):
         return
-    own = BeamHost(max(1, min(len(logits), torch.get_num_threads())))
-    try:
-        own.step(logits, searches)
-    finally:
-        own.close()
+    if len(going) < len(live):
+        s.num_live = np.array([len(going)], np.int32)
+        s.live = np.resize(going, len(s.live))
+        s.first_row = s.lane[s.live]
+    with borrowed(kept, len(logits)) as ops:
+        ops.beam_step(array_of(logits), cast(contract.SearchBuffers, s))
+    for slot in going.tolist():
+        if s.status[slot] == 0:
+            _note_step(s, slot)
+
+
+def _note_step(s: SimpleNamespace, slot: int) -> None:
+    """Keeps what a search's beams went on from, as the GPU's kernels do."""
+    first, step = int(s.lane[slot]), int(s.length[slot]) - 1
+    lanes = slice(first, first + int(s.num_beams[slot]))
+    s.past_parent[lanes, step] = s.parent[lanes]
+    s.past_token[lanes, step] = s.token[lanes]

@@ -7,9 +7,12 @@ from typing import NamedTuple
 
 import torch
 
+from genlib.ops.cpu import CpuOps
+
 from ..row.launcher import Launcher
 from ..row.sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
-from .host import BeamHost
+from ..row.threads import new_threads
+from .host import SearchArrays
 
 
 class BeamWork(NamedTuple):
@@ -42,14 +45,16 @@ class BeamWork(NamedTuple):
 class BeamWorkspace:
     """The kernels' buffers for beam steps on up to R rows of V tokens. One step at a time uses them.
 
-    On a GPU it also keeps what it has launched; on the CPU it is `host` that is kept from step to step.
+    On a GPU it also keeps the compiled kernels that it has launched. On the CPU it keeps threads and their scratch,
+    `host`, and the `arrays` of the searches stepped last.
     """
 
     size: tuple[int, int]  # most R, V
     device: torch.device
     work: BeamWork
     launcher: Launcher
-    host: BeamHost | None
+    host: CpuOps | None
+    arrays: SearchArrays
 
     def fits(self, rows: int, vocabulary: int, device: torch.device) -> bool:
         """Whether a step can use them."""
@@ -89,5 +94,5 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         stop_state=empty(i32, R, LISTED),
         match_end=empty(i32, R, LISTED),
     )
-    host = BeamHost(torch.get_num_threads()) if place.type == "cpu" else None
-    return BeamWorkspace((R, vocabulary), work.slot.device, work, Launcher(), host)
+    device = work.slot.device
+    return BeamWorkspace((R, vocabulary), device, work, Launcher(), new_threads(place), SearchArrays())

@@ -5,8 +5,8 @@ from __future__ import annotations
 import torch
 
 from genlib.checks import refuse
-from genlib.errors import BackendError
 
+from ..row.logits import check_gpu
 from . import host
 from .edits import Edits, edits_of
 from .request import Request
@@ -76,8 +76,7 @@ def sample(
 
 def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) -> None:
     device = request.logits.device
-    if device.type != "cuda":
-        raise BackendError(f"`logits` must be on the CPU or an NVIDIA GPU, got {device}", param="logits")
+    check_gpu(device)
     from . import device as kernels  # noqa: PLC0415 (Triton is there on Linux only)
 
     if workspace is None:

@@ -9,6 +9,7 @@ from genlib.ops import rows
 
 from ..row import tiles
 from ..row.launcher import kind_of, name_in_order
+from ..row.logits import row_stride
 from . import launches
 from .answers import Outputs
 from .edits import Edits
@@ -87,8 +88,7 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
 
 def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
-    # The only row's stride is never used; this one is that of most calls.
-    stride = request.logits.stride(0) if request.num_rows > 1 else request.vocabulary
+    stride = row_stride(request.logits)
     logits = tiles.Logits(request.logits, stride, request.vocabulary)
     settings, changes = _settings(request, work), _changes(request, work)
     seeds, positions = request.seeds.contiguous(), request.positions.contiguous()

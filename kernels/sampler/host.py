@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from types import SimpleNamespace
 from typing import Any
 
@@ -15,6 +13,8 @@ from genlib.ops import rows
 from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.cpu import CpuOps
 
+from ..row.logits import array_of
+from ..row.threads import borrowed
 from .request import Request
 from .sampled import Sampled
 
@@ -59,26 +59,6 @@ def row_params(request: Request) -> RowParams:
     )
 
 
-def numpy_logits(logits: torch.Tensor) -> npt.NDArray[Any]:
-    """The tensor's memory; bfloat16 as its bits."""
-    if logits.dtype == torch.bfloat16:
-        return logits.view(torch.int16).numpy().view(np.uint16)
-    return logits.numpy()
-
-
-@contextmanager
-def borrowed(ops: CpuOps | None, num_rows: int) -> Iterator[CpuOps]:
-    """`ops`, or for the block as many threads as torch may use and the rows can."""
-    if ops is not None:
-        yield ops
-        return
-    own = CpuOps(max(1, min(num_rows, torch.get_num_threads())))
-    try:
-        yield own
-    finally:
-        own.close()
-
-
 def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
     """Samples by `ops`, or by threads that live as long as the call."""
     S, N = request.num_rows, request.top_logprobs
@@ -95,7 +75,7 @@ def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
     )
     plan: Any = SimpleNamespace(num_draws=np.array([S], np.int32))
     with borrowed(ops, S) as runner:
-        runner.sample(numpy_logits(request.logits), row_params(request), plan, drawn)
+        runner.sample(array_of(request.logits), row_params(request), plan, drawn)
     out.token.copy_(torch.from_numpy(drawn.token))
     if N:
         out.top_tokens.copy_(torch.from_numpy(drawn.top_token))

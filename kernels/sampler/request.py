@@ -8,10 +8,10 @@ import torch
 
 from genlib.checks import check_int, is_number, refuse
 
+from ..row.logits import check_rows
 from ..row.sizes import MAX_VOCABULARY, TOPS
 from .edits import Edits
 
-LOGITS = (torch.float32, torch.bfloat16, torch.float16)
 FLOATS = (torch.float32, torch.float64)
 INTEGERS = (torch.int32, torch.int64)
 HUGE = 2.0**64
@@ -83,12 +83,9 @@ class Request:
         logits = self.logits
         if not isinstance(logits, torch.Tensor) or logits.ndim != 2:
             raise refuse("logits", "be a tensor [S, V]", getattr(logits, "shape", type(logits).__name__))
-        if logits.dtype not in LOGITS:
-            raise refuse("logits", "be float32, bfloat16 or float16", logits.dtype)
+        check_rows(logits)
         if not 2 <= logits.shape[1] <= MAX_VOCABULARY:
             raise refuse("logits", "have from 2 to 2²⁰ columns", logits.shape[1])
-        if logits.stride(1) != 1:
-            raise refuse("logits", "have rows without gaps: call .contiguous()", logits.stride())
 
     def _check_tensor(self, name: str, value: object, dtypes: tuple[torch.dtype, ...], shape: tuple[int, ...]) -> None:
         if not isinstance(value, torch.Tensor) or value.dtype not in dtypes:

@@ -11,6 +11,7 @@ from genlib.ops.cpu import CpuOps
 
 from ..row.launcher import Launcher
 from ..row.sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
+from ..row.threads import new_threads
 
 
 class Work(NamedTuple):
@@ -75,11 +76,6 @@ class Workspace:
         return rows <= most and vocabulary == V and device == self.device and self.truncates >= truncates
 
 
-def new_host(device: torch.device) -> CpuOps | None:
-    """For the CPU: as many threads as torch may use now."""
-    return CpuOps(torch.get_num_threads()) if device.type == "cpu" else None
-
-
 def new_workspace(rows: int, vocabulary: int, device: torch.device | str, truncates: bool = True) -> Workspace:
     """Buffers for up to S rows: of each 41 KB and V / 6 bytes, with `truncates` 25 KB or 1.2 · V bytes more.
 
@@ -131,4 +127,4 @@ def new_workspace(rows: int, vocabulary: int, device: torch.device | str, trunca
         num_inside=empty(i32, slow),
         inside=empty(u64, slow, room),
     )
-    return Workspace((rows, vocabulary), work.scale.device, truncates, work, Launcher(), new_host(place))
+    return Workspace((rows, vocabulary), work.scale.device, truncates, work, Launcher(), new_threads(place))

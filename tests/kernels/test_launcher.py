@@ -23,8 +23,9 @@ from genlib.kernels import (
 )
 from genlib.kernels.beam import device as beam_device
 from genlib.kernels.row.launcher import EXACT, Launcher
+from genlib.kernels.row.logits import DTYPES
 from genlib.kernels.sampler import device
-from genlib.kernels.sampler.request import LOGITS, Request
+from genlib.kernels.sampler.request import Request
 from triton._C.libtriton import native_specialize_impl
 from triton.backends.nvidia.compiler import CUDABackend
 
@@ -58,7 +59,7 @@ def somewhere(rng: np.random.Generator, shape: tuple[int, ...], dtype: torch.dty
 def random_request(rng: np.random.Generator) -> Request:
     S, V = int(rng.choice([1, 1, 2, 3])), int(rng.choice([33, 48, 64]))
     gap = int(rng.choice([0, 0, 1, 16]))
-    logits = somewhere(rng, (S, V + gap), LOGITS[rng.integers(3)])[:, :V]
+    logits = somewhere(rng, (S, V + gap), DTYPES[rng.integers(3)])[:, :V]
 
     def either(number: Any, *dtypes: torch.dtype) -> Any:
         return number if rng.random() < 0.5 else somewhere(rng, (S,), dtypes[rng.integers(len(dtypes))])
@@ -117,7 +118,7 @@ def test_what_the_beam_step_takes_for_alike_is_alike(launches: Launches) -> None
         V, beams, most = int(rng.choice([33, 48])), int(rng.choice([2, 3])), int(rng.choice([15, 16]))
         eos = list(range(rng.choice([1, 2])))
         searches = new_searches([Search(num_beams=beams, max_length=most)], vocabulary=V, eos_ids=eos)
-        logits = somewhere(rng, (beams, V), LOGITS[rng.integers(3)])
+        logits = somewhere(rng, (beams, V), DTYPES[rng.integers(3)])
         beam_device.run(logits, searches, new_beam_workspace(beams, V, "cpu"))
     assert_alike(launches)
 
