@@ -5,12 +5,11 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import id_of, key_of, sort, value_of
+from ..row.lists import LISTED
 from ..row.mass import INFINITY
 from .scores import place_of, quotient
 
-LISTED = tl.constexpr(sizes.LISTED)
 OUT = tl.constexpr(-1e9)
 NO_MATCH = tl.constexpr(-1)
 ENDED = tl.constexpr(1)  # by an end of text or a stop sequence

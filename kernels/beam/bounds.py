@@ -7,9 +7,8 @@ import triton.language as tl
 
 from ..row import sizes
 from ..row.keys import LOWEST
-from ..row.mass import INFINITY
-from ..row.tiles import load_values, num_tiles, row_and_tile, row_max
-from ..sampler.bounds import nth_largest
+from ..row.threshold import nth_largest
+from ..row.tiles import load_values, num_tiles, row_and_tile, row_max, without_nan
 
 SEGMENT = tl.constexpr(sizes.GROUPS)
 SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
@@ -67,7 +66,7 @@ def beam_bounds(logits, searches, work, num_slots, GROUPS: tl.constexpr):
         segments = tile + tl.arange(0, SEGMENTS) * tiles
         ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
         x = load_values(logits, r, ids)
-        x = tl.where(x == x, x, -INFINITY)  # noqa: PLR0124 (NaN)
+        x = without_nan(x)
         peaks = tl.max(tl.reshape(x, [SEGMENT * SEGMENTS // GROUPS, GROUPS]), 0)
         tl.store(work.group_peak + (r * tiles + tile) * GROUPS + tl.arange(0, GROUPS), peaks)
         # What a program has written is there for the one that comes last: barrier, then release and acquire.

@@ -5,14 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import order_bits, sort, value_of
+from ..row.lists import LISTED
 from ..row.mass import INFINITY
 from .advance import advance
 from .scan import scan_rows
 from .scores import NOTHING_ORDER, candidate_key, score_of
-
-LISTED = tl.constexpr(sizes.LISTED)
 
 
 @triton.jit

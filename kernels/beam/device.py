@@ -8,11 +8,11 @@ from collections import namedtuple
 from torch import Tensor
 
 from ..row import tiles
-from ..row.launcher import kind_of, name_in_order
+from ..row.launcher import kind_of, name_callees_first
 from ..row.logits import row_stride
-from ..row.sizes import BEAM_BLOCK, CANDIDATES, beam_groups, num_tiles
-from ..sampler.device import KERNELS
+from ..row.sizes import num_tiles
 from .bounds import beam_bounds
+from .limits import CANDIDATES, groups_of_tile, num_blocks
 from .rows import beam_rows
 from .searches import Searches
 from .workspace import BeamWorkspace
@@ -28,7 +28,7 @@ CONFIGURATIONS = {
     10: {"num_warps": 8, "maxnreg": 168},
 }
 
-name_in_order(*KERNELS, beam_bounds, beam_rows)
+name_callees_first(beam_bounds, beam_rows)
 
 
 def log_size(most_candidates: int) -> int:
@@ -46,8 +46,8 @@ def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     kind = kind_of((logits, *tensors), (rows.stride, V))
     launch = functools.partial(workspace.launcher.launch, kind)
     bounds = (rows, tensors, work, len(searches.live))
-    launch(beam_bounds, (R * num_tiles(V),), bounds, {"GROUPS": beam_groups(V)}, num_warps=1)
+    launch(beam_bounds, (R * num_tiles(V),), bounds, {"GROUPS": groups_of_tile(V)}, num_warps=1)
     strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
     size = log_size(searches.most_candidates)
-    grid = (R * -(-V // BEAM_BLOCK),)
+    grid = (R * num_blocks(V),)
     launch(beam_rows, grid, (rows, tensors, work, *strides), {"LOG_SIZE": size}, **CONFIGURATIONS[size])

@@ -11,16 +11,15 @@ import triton.language as tl
 
 from ..row import sizes
 from ..row.keys import LOWEST
+from ..row.lists import LISTED, VECTOR, append
 from ..row.mass import INFINITY, MODEL_SCALE, PEAK_MASS, mass, natural_log
 from ..row.tiles import load_logits
-from ..sampler.masses import append
+from . import limits
 from .choice import step_search
 from .scores import candidate_key, score_of
 
-BLOCK = tl.constexpr(sizes.BEAM_BLOCK)
-BLOCKS = tl.constexpr(sizes.MAX_VOCABULARY // sizes.BEAM_BLOCK)  # most of a row
-LISTED = tl.constexpr(sizes.LISTED)
-VECTOR = tl.constexpr(sizes.VECTOR)
+BLOCK = tl.constexpr(limits.BLOCK)
+BLOCKS = tl.constexpr(limits.num_blocks(sizes.MAX_VOCABULARY))  # most of a row
 FEW = tl.constexpr(64)
 
 

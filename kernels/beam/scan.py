@@ -10,8 +10,7 @@ import triton
 import triton.language as tl
 
 from ..row.keys import order_bits
-from ..row.mass import INFINITY
-from ..row.tiles import load_values
+from ..row.tiles import load_values, without_nan
 from .scores import candidate_key, score_floor, score_of
 
 CHUNK = tl.constexpr(1024)
@@ -36,7 +35,7 @@ def load_orders(logits, r, begin):
     """Ids, values and their bits of a chunk of row r; NaN is −inf, and bits behind the row's end are 0."""
     ids = begin + tl.arange(0, CHUNK)
     x = load_values(logits, r, ids)
-    x = tl.where(x == x, x, -INFINITY)  # noqa: PLR0124 (NaN)
+    x = without_nan(x)
     return ids, x, tl.where(ids < logits.size, order_bits(x), 0)
 
 

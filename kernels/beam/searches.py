@@ -12,7 +12,8 @@ from genlib.checks import check_int, check_token_ids, is_number, refuse
 from genlib.ops.searches import NO_MATCH, EarlyStopping
 from genlib.text import automaton
 
-from ..row.sizes import CANDIDATES, MAX_VOCABULARY
+from ..row.sizes import MAX_VOCABULARY
+from .limits import CANDIDATES
 
 OUT = -1e9
 STOP_STATES = 1 << 16

@@ -10,9 +10,10 @@ import torch
 from genlib.ops.cpu import CpuOps
 
 from ..row.launcher import Launcher
-from ..row.sizes import BEAM_BLOCK, LISTED, VECTOR, beam_groups, num_tiles
+from ..row.sizes import LISTED, VECTOR, num_tiles
 from ..row.threads import new_threads
 from .host import SearchArrays
+from .limits import groups_of_tile, num_blocks
 
 
 class BeamWork(NamedTuple):
@@ -21,7 +22,7 @@ class BeamWork(NamedTuple):
     tiles_done: torch.Tensor  # [R] int32: programs of the first kernel that have come so far; 0 between steps
     slot: torch.Tensor  # [R] int32: of the row's search, or −1
     first_row: torch.Tensor  # [R] int32: of the row's search
-    group_peak: torch.Tensor  # [R, T · beam_groups(V)] float32: largest logit of groups of tokens
+    group_peak: torch.Tensor  # [R, T · groups_of_tile(V)] float32: largest logit of groups of tokens
     peak: torch.Tensor  # [R] float32
     threshold: torch.Tensor  # [R] float32: what reaches it is listed
     num_listed: torch.Tensor  # [R] int32: vectors that hold such a token, those for which there was no place included
@@ -65,7 +66,7 @@ class BeamWorkspace:
 def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -> BeamWorkspace:
     """Buffers for R rows of V tokens: about 30 KB a row, and V / 14 bytes."""
     place = torch.device(device)
-    R, T, U = rows, num_tiles(vocabulary), -(-vocabulary // BEAM_BLOCK)
+    R, T, U = rows, num_tiles(vocabulary), num_blocks(vocabulary)
 
     def empty(dtype: torch.dtype, *shape: int) -> torch.Tensor:
         return torch.empty(shape, dtype=dtype, device=place)
@@ -75,7 +76,7 @@ def new_beam_workspace(rows: int, vocabulary: int, device: torch.device | str) -
         tiles_done=torch.zeros(R, dtype=i32, device=place),
         slot=empty(i32, R),
         first_row=empty(i32, R),
-        group_peak=empty(f32, R, T * beam_groups(vocabulary)),
+        group_peak=empty(f32, R, T * groups_of_tile(vocabulary)),
         peak=empty(f32, R),
         threshold=empty(f32, R),
         num_listed=empty(i32, R),

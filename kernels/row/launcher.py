@@ -11,14 +11,17 @@ import torch
 EXACT = {"enable_fp_fusion": False}
 
 
-def name_in_order(*kernels: Any) -> None:
-    """Has Triton work out the names of its compiled kernels, always in this order.
+def name_callees_first(*functions: Any) -> None:
+    """Has Triton name its compiled kernels, each after all functions that it calls.
 
-    A name hangs on which kernels of those that share a function were named first. So in one order, or what one
-    process has compiled another would not find on disk. To be called where the kernels are imported.
+    Left alone, a name depends on which of the kernels that share a function was named first, and one process would
+    not find on disk what another has compiled. To be called where the kernels are imported.
     """
-    for kernel in kernels:
-        getattr(kernel, "cache_key", None)  # Triton's interpreter has none
+    for function in functions:
+        if hasattr(type(function), "cache_key"):  # Triton's interpreter has none
+            globals_of = function.fn.__globals__
+            name_callees_first(*map(globals_of.get, function.fn.__code__.co_names))
+            function.cache_key  # noqa: B018 (works it out)
 
 
 def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:

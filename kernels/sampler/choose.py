@@ -7,13 +7,13 @@ import triton.language as tl
 
 from ..row import sizes
 from ..row.keys import id_of, key_of, sort, value_of
+from ..row.lists import LISTED, VECTOR
 from ..row.mass import INFINITY, MASS_BITS, PEAK_MASS_BITS, mass, probability, random_word, target_of
-from ..row.tiles import LARGEST_ID, TILE, WIDEST, ids_of, load_tile, num_tiles, row_max, row_sum
+from ..row.tiles import LARGEST_ID, TILE, WIDEST, ids_of, num_tiles, row_max, row_sum
 from .answers import status_of, write_row
 from .guess import prepare
+from .values import load_tile
 
-LISTED = tl.constexpr(sizes.LISTED)
-VECTOR = tl.constexpr(sizes.VECTOR)
 LOG_LISTED = tl.constexpr(sizes.LISTED.bit_length() - 1)
 FEW = tl.constexpr(128)
 LOG_FEW = tl.constexpr(7)

@@ -7,37 +7,35 @@ import torch
 
 from genlib.ops import rows
 
-from ..row import tiles
-from ..row.launcher import kind_of, name_in_order
+from ..row.launcher import kind_of
 from ..row.logits import row_stride
-from . import launches
+from ..row.tiles import Logits
+from . import given, launches
 from .answers import Outputs
 from .edits import Edits
 from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
+from .values import Changes
 from .workspace import Work, Workspace
 
 _FLAGS = {
-    "temperature": tiles.TEMPERATURE,
-    "top_k": tiles.TOP_K,
-    "top_p": tiles.TOP_P,
-    "min_p": tiles.MIN_P,
-    "streams": tiles.STREAM,
-    "repetition_penalty": tiles.REPETITION,
-    "presence_penalty": tiles.PRESENCE,
-    "frequency_penalty": tiles.FREQUENCY,
+    "temperature": given.TEMPERATURE,
+    "top_k": given.TOP_K,
+    "top_p": given.TOP_P,
+    "min_p": given.MIN_P,
+    "streams": given.STREAM,
+    "repetition_penalty": given.REPETITION,
+    "presence_penalty": given.PRESENCE,
+    "frequency_penalty": given.FREQUENCY,
 }
-KERNELS = (launches.sweep, launches.choose, launches.split, launches.finish, launches.tops)
-
-name_in_order(*KERNELS)
 
 
 def _given(request: Request) -> int:
     """The flags of what is a tensor."""
-    given = sum(flag.value for name, flag in _FLAGS.items() if isinstance(getattr(request, name), torch.Tensor))
-    given += tiles.MASK.value * (request.allowed is not None)
-    return given + tiles.EDITS.value * (request.edits is not None)
+    flags = sum(flag.value for name, flag in _FLAGS.items() if isinstance(getattr(request, name), torch.Tensor))
+    flags += given.MASK.value * (request.allowed is not None)
+    return flags + given.EDITS.value * (request.edits is not None)
 
 
 def _tensor(value: object, other: torch.Tensor) -> torch.Tensor:
@@ -62,14 +60,14 @@ def _settings(request: Request, work: Work) -> Settings:
     )
 
 
-def _changes(request: Request, work: Work) -> tiles.Changes:
+def _changes(request: Request, work: Work) -> Changes:
     """Mask, edits and penalties; what is not there is any tensor of its type, which is then not read."""
     edits = Edits(work.stream, work.top_k, work.top_k, work.scale, work.top_k)
     penalties = (1.0, 0.0, 0.0)  # of no use without edits
     if request.edits is not None:
         edits = request.edits
         penalties = (request.repetition_penalty, request.presence_penalty, request.frequency_penalty)
-    return tiles.Changes(
+    return Changes(
         mask=work.top_k if request.allowed is None else request.allowed,
         mask_stride=(request.vocabulary + 31) // 32 if request.allowed is None else request.allowed.stride(0),
         start=edits.start,
@@ -89,7 +87,7 @@ def _changes(request: Request, work: Work) -> tiles.Changes:
 def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
     stride = row_stride(request.logits)
-    logits = tiles.Logits(request.logits, stride, request.vocabulary)
+    logits = Logits(request.logits, stride, request.vocabulary)
     settings, changes = _settings(request, work), _changes(request, work)
     seeds, positions = request.seeds.contiguous(), request.positions.contiguous()
     stream = 0 if isinstance(request.streams, torch.Tensor) else request.streams

@@ -10,17 +10,17 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import ALL, sort
 from ..row.mass import INFINITY, probability, random_word, target_of
 from ..row.tiles import WIDEST, num_tiles, row_max, row_sum
+from . import limits
 from .answers import write_row
 from .choose import walk
 from .guess import SAMPLE, guess, weight_of
 from .split import CHUNK, split_again, split_weights, weight_listed
 
-SORTABLE = tl.constexpr(sizes.SORTABLE)
-LOG_SORTABLE = tl.constexpr(sizes.SORTABLE.bit_length() - 1)
+SORTABLE = tl.constexpr(limits.SORTABLE)
+LOG_SORTABLE = tl.constexpr(limits.SORTABLE.bit_length() - 1)
 
 
 @triton.jit

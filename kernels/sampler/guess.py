@@ -7,7 +7,8 @@ import triton.language as tl
 
 from ..row.keys import ALL, key_of, order_bits, sort, value_of, value_of_bits
 from ..row.mass import INFINITY, mass, target_of
-from ..row.tiles import load_values, masked
+from ..row.tiles import load_values
+from .values import masked
 
 SAMPLE = tl.constexpr(1024)
 LOG_SAMPLE = tl.constexpr(10)

@@ -6,17 +6,22 @@ import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
 
-from ..row.launcher import Launcher
-from ..row.sizes import group_size, num_tiles, room_inside, tiles_each
-from ..row.tiles import Changes, Logits
+from ..row.launcher import Launcher, name_callees_first
+from ..row.sizes import num_tiles
+from ..row.tiles import Logits
 from .answers import Outputs
 from .choose import choose
 from .finish import finish
+from .groups import group_size, tiles_each
+from .limits import room_inside
 from .peaks import Settings
 from .split import split
 from .sweep import sweep
 from .tops import tops
+from .values import Changes
 from .workspace import Work
+
+name_callees_first(sweep, choose, split, finish, tops)
 
 
 @dataclass(frozen=True, slots=True)

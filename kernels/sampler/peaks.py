@@ -11,19 +11,9 @@ from genlib.ops import rows
 
 from ..row import sizes
 from ..row.mass import INFINITY, LN_2, MODEL_SCALE, natural_log
-from ..row.tiles import (
-    LARGEST_ID,
-    MIN_P,
-    STREAM,
-    TEMPERATURE,
-    TOP_K,
-    TOP_P,
-    load_values,
-    num_edits,
-    num_tiles,
-    number_or_row,
-    processed,
-)
+from ..row.tiles import LARGEST_ID, load_values, num_tiles, without_nan
+from .given import MIN_P, STREAM, TEMPERATURE, TOP_K, TOP_P, number_or_row
+from .values import num_edits, processed
 
 GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
 SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
@@ -72,12 +62,6 @@ def convert(settings, work, given, s, top_k, top_p_bits, stream):
     k = number_or_row(given, TOP_K, settings.top_k, s, top_k)
     tl.store(work.top_k + s, tl.minimum(tl.maximum(k, 0), LARGEST_ID).to(tl.int32))  # a tensor may hold anything
     tl.store(work.stream + s, number_or_row(given, STREAM, settings.stream, s, stream).to(tl.int64))
-
-
-@triton.jit
-def without_nan(x):
-    """NaN counts as −inf."""
-    return tl.where(x == x, x, -INFINITY)  # noqa: PLR0124
 
 
 @triton.jit

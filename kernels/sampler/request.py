@@ -9,8 +9,9 @@ import torch
 from genlib.checks import check_int, is_number, refuse
 
 from ..row.logits import check_rows
-from ..row.sizes import MAX_VOCABULARY, TOPS
+from ..row.sizes import MAX_VOCABULARY
 from .edits import Edits
+from .limits import TOPS
 
 FLOATS = (torch.float32, torch.float64)
 INTEGERS = (torch.int32, torch.int64)

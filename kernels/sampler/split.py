@@ -5,13 +5,14 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import ALL, LOWEST, key_of, value_of
 from ..row.mass import INFINITY, mass
-from ..row.tiles import FEW_TILES, ids_of, load_tile, num_tiles, row_and_tile, row_max, row_sum
+from ..row.tiles import FEW_TILES, ids_of, num_tiles, row_and_tile, row_max, row_sum
+from . import limits
 from .guess import weight_of
+from .values import load_tile
 
-SORTABLE = tl.constexpr(sizes.SORTABLE)
+SORTABLE = tl.constexpr(limits.SORTABLE)
 CHUNK = tl.constexpr(1024)
 
 

@@ -5,16 +5,15 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import ALL, id_of, key_of, sort, value_of
+from ..row.lists import LISTED, VECTOR
 from ..row.mass import INFINITY, natural_log
 from ..row.tiles import WIDEST, ids_of, load_values, num_tiles, row_max
+from . import limits
 from .answers import model_total, model_view, status_of
 from .choose import LOG_LISTED, gather
 
-LISTED = tl.constexpr(sizes.LISTED)
-VECTOR = tl.constexpr(sizes.VECTOR)
-TOPS = tl.constexpr(sizes.TOPS)
+TOPS = tl.constexpr(limits.TOPS)
 
 
 @triton.jit

@@ -10,8 +10,9 @@ import torch
 from genlib.ops.cpu import CpuOps
 
 from ..row.launcher import Launcher
-from ..row.sizes import GROUPS, LISTED, SORTABLE, VECTOR, num_tiles, room_inside
+from ..row.sizes import GROUPS, LISTED, VECTOR, num_tiles
 from ..row.threads import new_threads
+from .limits import SORTABLE, room_inside
 
 
 class Work(NamedTuple):

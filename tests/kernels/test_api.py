@@ -12,7 +12,7 @@ import torch
 import triton
 import triton.language as tl
 from genlib.kernels import Edits, edits_of, new_sampled, new_workspace, sample, warm_up
-from genlib.kernels.row import tiles
+from genlib.kernels.sampler import given
 from genlib.kernels.sampler.peaks import Settings, convert
 from support.kernels import IS_INTERPRETED, arguments_of, assert_drawn
 from support.sampling import Case, params_of, run
@@ -185,7 +185,7 @@ def test_tensors_are_converted_as_the_host_converts_numbers() -> None:
     work = new_workspace(size, 2, "cpu").work
     tensors = [torch.from_numpy(numbers) for numbers in (temperatures, top_p, min_p)]
     settings = Settings(tensors[0], work.top_k, tensors[1], tensors[2], work.stream, 1.0, 0.0)
-    flags = tiles.TEMPERATURE.value + tiles.TOP_P.value + tiles.MIN_P.value
+    flags = given.TEMPERATURE.value + given.TOP_P.value + given.MIN_P.value
     with np.errstate(all="ignore"):
         convert_rows[(size,)](settings, work, flags, 0)
         assert work.scale.tolist() == [rows.row_scale(t) for t in temperatures]

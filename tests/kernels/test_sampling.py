@@ -11,7 +11,7 @@ import pytest
 import torch
 from genlib.kernels import new_workspace
 from genlib.kernels.row import sizes
-from genlib.kernels.sampler import split
+from genlib.kernels.sampler import groups, split
 from genlib.kernels.sampler.request import Request
 from support.kernels import (
     IS_INTERPRETED,
@@ -157,15 +157,15 @@ def test_nothing_depends_on_how_rows_and_tiles_are_dealt_out(changed: bool, monk
 
 
 @pytest.mark.parametrize(
-    ("rows", "row_bytes"), [(1, 64), (7, sizes.GROUP_BYTES), (512, 256512), (10**6, 8), (96, 256512)]
+    ("rows", "row_bytes"), [(1, 64), (7, groups.GROUP_BYTES), (512, 256512), (10**6, 8), (96, 256512)]
 )
 def test_two_groups_of_rows_fit_into_the_cache(rows: int, row_bytes: int) -> None:
-    size = sizes.group_size(rows, row_bytes)
+    size = groups.group_size(rows, row_bytes)
     assert 1 <= size <= rows
-    assert size == 1 or size * row_bytes <= sizes.GROUP_BYTES
-    assert 2 * size <= sizes.MOST_GRID_ROWS
-    groups = -(-rows // size)
-    assert rows - (groups - 1) * size > size - groups, "the last group is about as large"
+    assert size == 1 or size * row_bytes <= groups.GROUP_BYTES
+    assert 2 * size <= groups.MOST_GRID_ROWS
+    count = -(-rows // size)
+    assert rows - (count - 1) * size > size - count, "the last group is about as large"
 
 
 def test_all_that_is_said_of_a_row_depends_on_the_row_alone() -> None:
