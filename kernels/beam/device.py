@@ -44,10 +44,11 @@ def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
     kind = kind_of((logits, *tensors), (rows.stride, V))
-    launch = functools.partial(workspace.launcher.launch, kind)
-    bounds = (rows, tensors, work, len(searches.live))
+    launch = functools.partial(workspace.launcher.launch, kind=kind)
+    step = {"logits": rows, "searches": tensors, "work": work}
+    bounds = step | {"num_slots": len(searches.live)}
     launch(beam_bounds, (R * num_tiles(V),), bounds, {"GROUPS": groups_of_tile(V)}, num_warps=1)
-    strides = (len(searches.eos_ids), searches.norms.stride(0), searches.past_token.stride(0))
+    strides = {"norms_stride": searches.norms.stride(0), "past_stride": searches.past_token.stride(0)}
     size = log_size(searches.most_candidates)
-    grid = (R * num_blocks(V),)
-    launch(beam_rows, grid, (rows, tensors, work, *strides), {"LOG_SIZE": size}, **CONFIGURATIONS[size])
+    grid, step = (R * num_blocks(V),), step | strides | {"num_eos": len(searches.eos_ids)}
+    launch(beam_rows, grid, step, {"LOG_SIZE": size}, **CONFIGURATIONS[size])

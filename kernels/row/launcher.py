@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Mapping
+import operator
+from collections.abc import Callable, Hashable, Iterable, Mapping
 from typing import Any
 
 import torch
@@ -41,27 +42,31 @@ class Launcher:
     """
 
     def __init__(self) -> None:
-        self._compiled: dict[Hashable, Any] = {}
+        self._known: dict[Hashable, tuple[Any, Callable[[Mapping[str, Any]], tuple[Any, ...]]]] = {}
 
     def launch(
         self,
-        kind: Hashable,
         kernel: Any,
         grid: tuple[int, ...],
-        args: tuple[Any, ...],
+        arguments: Mapping[str, Any],
         constants: Mapping[str, Any],
+        *,
+        kind: Hashable,
         **options: Any,
     ) -> None:
         """Launches a kernel on the current stream of the current device, which must be the launcher's.
 
-        kind: of its call, by `kind_of`; None leaves the choice to Triton. constants: the kernel's
-        last parameters, in their order.
+        arguments: by name, in any order. constants: the kernel's last parameters, in their order. kind: of the call,
+        by `kind_of`; None leaves the choice to Triton.
         """
         key = (id(kernel), kind, *constants.values())
-        compiled = None if kind is None else self._compiled.get(key)
-        if compiled is not None:
-            compiled[(*grid, 1, 1)[:3]](*args, *constants.values())
+        known = None if kind is None else self._known.get(key)
+        if known is not None:
+            compiled, in_order = known
+            compiled[(*grid, 1, 1)[:3]](*in_order(arguments), *constants.values())
             return
-        compiled = kernel[grid](*args, **constants, **options, **EXACT)
+        # What is compiled takes its arguments by place, so their places are looked up once.
+        in_order = operator.itemgetter(*(name for name in kernel.arg_names if name not in constants))
+        compiled = kernel[grid](*in_order(arguments), **constants, **options, **EXACT)
         if kind is not None and compiled is not None:  # Triton's interpreter compiles nothing
-            self._compiled[key] = compiled
+            self._known[key] = compiled, in_order

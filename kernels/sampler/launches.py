@@ -60,15 +60,18 @@ def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
         views["listed"] = work.listed.view(dtype)
     work = work._replace(**views)
     sweep_rows(call, work, launcher)
-    launch = functools.partial(launcher.launch, call.kind)
-    logits, changes, given, plain, room = call.logits, call.changes, call.given, {"PLAIN": call.plain}, room_inside(V)
-    draw = (logits, call.seeds, call.positions, changes, work, out, given, room)
+    launch = functools.partial(launcher.launch, kind=call.kind)
+    values = {"logits": call.logits, "changes": call.changes, "given": call.given}
+    row = values | {"work": work, "room": room_inside(V)}
+    draw = row | {"seeds": call.seeds, "positions": call.positions, "out": out}
+    plain = {"PLAIN": call.plain}
     launch(choose, (rows,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4, maxnreg=CHOOSE_REGISTERS)
     if call.truncates:
-        launch(split, (rows * num_tiles(V),), (logits, changes, work, given, room), plain, num_warps=2)
+        launch(split, (rows * num_tiles(V),), row, plain, num_warps=2)
         launch(finish, (rows,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
     if call.top_n:
-        launch(tops, (rows,), (logits, work, out, call.top_n), {}, num_warps=4)
+        likely = {"logits": call.logits, "work": work, "out": out, "top_n": call.top_n}
+        launch(tops, (rows,), likely, {}, num_warps=4)
 
 
 def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
@@ -78,7 +81,17 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     """
     logits, lists = call.logits, call.truncates or call.top_n > 0
     rows, V = logits.data.shape
-    numbers = (call.given, call.top_k, call.top_p_bits, call.stream, call.top_n)
+    arguments = {
+        "logits": logits,
+        "settings": call.settings,
+        "changes": call.changes,
+        "work": work,
+        "given": call.given,
+        "top_k": call.top_k,
+        "top_p_bits": call.top_p_bits,
+        "stream": call.stream,
+        "top_n": call.top_n,
+    }
     constants = {"PLAIN": call.plain, "LISTS": lists}
     # One warp has a tile in its registers; with mask or edits it would hold too much.
     options = {"num_warps": 1} if call.plain else {"num_warps": 2, "maxnreg": SWEEP_REGISTERS}
@@ -87,7 +100,6 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     for first in range(0, rows + size, size):
         ahead = max(0, min(size, rows - first))
         grid = (-(-num_tiles(V) // each), ahead + behind)
-        turn = (min(first, rows), ahead, behind, each)
-        args = (logits, call.settings, call.changes, work, *numbers, *turn)
-        launcher.launch(call.kind, sweep, grid, args, constants, **options)
+        turn = {"first": min(first, rows), "ahead": ahead, "behind": behind, "each": each}
+        launcher.launch(sweep, grid, arguments | turn, constants, kind=call.kind, **options)
         behind = ahead

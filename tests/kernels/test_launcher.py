@@ -39,11 +39,13 @@ Launches = list[tuple[Any, Any, tuple[Any, ...], Any]]
 
 @pytest.fixture
 def launches(monkeypatch: pytest.MonkeyPatch) -> Launches:
-    """Kind, kernel, arguments and constants of what is launched; nothing runs."""
+    """Kind, kernel, arguments by place and constants of what is launched; nothing runs."""
     seen: Launches = []
 
-    def launch(_: Launcher, kind: Any, kernel: Any, grid: Any, args: Any, constants: Any, **options: Any) -> None:
-        seen.append((kind, kernel, args, constants))
+    def launch(_: Launcher, kernel: Any, grid: Any, arguments: Any, constants: Any, kind: Any, **options: Any) -> None:
+        names = [name for name in inspect.signature(kernel.fn).parameters if name not in constants]
+        assert set(arguments) == set(names)
+        seen.append((kind, kernel, tuple(arguments[name] for name in names), constants))
 
     monkeypatch.setattr(Launcher, "launch", launch)
     return seen
@@ -141,6 +143,8 @@ def test_what_is_compiled_does_not_depend_on_rows_or_on_which_change_is_there(V:
 class Kernel:
     """Stands in for Triton's: notes how it is launched, and gives what stands in for the compiled kernel."""
 
+    arg_names = ("x", "y", "PLAIN")
+
     def __init__(self, notes: list[Any], compiled: Any) -> None:
         self._notes, self._compiled = notes, compiled
 
@@ -156,14 +160,16 @@ def test_a_launch_like_an_earlier_one_is_of_what_that_compiled() -> None:
     first: list[Any] = []
     again: list[Any] = []
     kernel, launcher = Kernel(first, Kernel(again, None)), Launcher()
-    launcher.launch("a", kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
-    launcher.launch("a", kernel, (4, 2), (5, 6), {"PLAIN": True}, num_warps=1)
+    plain, options = {"PLAIN": True}, {"num_warps": 1}
+    launcher.launch(kernel, (3,), {"y": 2, "x": 1}, plain, kind="a", **options)
+    launcher.launch(kernel, (4, 2), {"y": 6, "x": 5}, plain, kind="a", **options)
     assert first == [((3,), (1, 2), {"PLAIN": True, "num_warps": 1, **EXACT})]
     assert again == [((4, 2, 1), (5, 6, True), {})]
-    launcher.launch("b", kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
-    launcher.launch("a", kernel, (3,), (1, 2), {"PLAIN": False}, num_warps=1)
-    launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
-    launcher.launch(None, kernel, (3,), (1, 2), {"PLAIN": True}, num_warps=1)
+    arguments = {"x": 1, "y": 2}
+    launcher.launch(kernel, (3,), arguments, plain, kind="b", **options)
+    launcher.launch(kernel, (3,), arguments, {"PLAIN": False}, kind="a", **options)
+    launcher.launch(kernel, (3,), arguments, plain, kind=None, **options)
+    launcher.launch(kernel, (3,), arguments, plain, kind=None, **options)
     assert (len(first), len(again)) == (5, 1)
 
 

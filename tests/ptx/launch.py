@@ -60,7 +60,7 @@ class Kernel:
     """Stands in for a kernel: kernel[grid](*args, **options)."""
 
     def __init__(self, kernel: Any, gpu: Gpu) -> None:
-        self.kernel, self.gpu = kernel, gpu
+        self.kernel, self.gpu, self.arg_names = kernel, gpu, kernel.arg_names
 
     def __getitem__(self, grid: tuple[int, ...]) -> Callable[..., Compiled]:
         def launch(*args: Any, **options: Any) -> Compiled:

@@ -66,7 +66,7 @@ class Recorder:
     """Stands in for a kernel: keeps what it is launched with."""
 
     def __init__(self, kernel: Any, launches: Launches) -> None:
-        self.kernel, self.launches = kernel, launches
+        self.kernel, self.launches, self.arg_names = kernel, launches, kernel.arg_names
 
     def __getitem__(self, grid: tuple[int, ...]) -> Any:
         return lambda *args, **options: self.launches.append((self.kernel, args, options))
