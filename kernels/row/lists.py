@@ -1,4 +1,4 @@
-"""A row's list of candidates: vectors of eight tokens of which one at least is a candidate."""
+"""A row's list of candidates: vectors of eight tokens, of which at least one is a candidate."""
 
 from __future__ import annotations
 
@@ -12,16 +12,17 @@ VECTOR = tl.constexpr(sizes.VECTOR)
 
 
 @triton.jit
-def append(z, vectors, threshold, counter, firsts, values):
-    """Puts those of a tile's vectors of 8 tokens on a row's list that hold a candidate: first id and values.
+def append(x, firsts, threshold, counter, listed_first, listed):
+    """Lists those vectors of a tile that hold a candidate.
 
-    z [128, 8], vectors [128]: their first ids. Those for which the list has no place are counted only.
+    x [n, VECTOR]: the tile's values; firsts [n]: each vector's first id. The list: listed_first [LISTED] int32, listed
+    [LISTED, VECTOR], counter: how many vectors it has. Those for which it has no place are only counted.
     """
-    chosen = tl.sum((z.to(tl.float32) >= threshold).to(tl.int32), 1) > 0
+    chosen = tl.sum((x.to(tl.float32) >= threshold).to(tl.int32), 1) > 0
     count = tl.sum(chosen.to(tl.int32))
     if count > 0:
-        slots = tl.atomic_add(counter, count, sem="relaxed") + tl.cumsum(chosen.to(tl.int32)) - 1
-        chosen = chosen & (slots < LISTED)
-        tl.store(firsts + slots, vectors, mask=chosen)
-        at = slots[:, None] * VECTOR + tl.arange(0, VECTOR)[None, :]
-        tl.store(values + at, z, mask=chosen[:, None])
+        places = tl.atomic_add(counter, count, sem="relaxed") + tl.cumsum(chosen.to(tl.int32)) - 1
+        chosen = chosen & (places < LISTED)
+        tl.store(listed_first + places, firsts, mask=chosen)
+        at = places[:, None] * VECTOR + tl.arange(0, VECTOR)[None, :]
+        tl.store(listed + at, x, mask=chosen[:, None])

@@ -1,4 +1,4 @@
-"""A value that enough tokens of a row reach, out of the peaks of groups of tokens."""
+"""A value that enough tokens of a row reach, from the peaks of groups of tokens."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from .keys import LOWEST, LOWEST_ORDER, order_bits, value_of_bits
 from .mass import INFINITY
 
 JOINED = tl.constexpr(1024)
-LAST_BIT = tl.constexpr(1 << 11)
+LAST_BIT = tl.constexpr(1 << 11)  # the search stops there: 12 bits of the significand are left open
 
 
 @triton.jit
 def nth_largest(peaks, groups, n):
-    """A float that at least n of the groups' peaks [groups] reach, within 2⁻¹¹ relative of the n-th largest peak.
+    """A float that at least n of the peaks [groups] reach, within 2⁻¹¹ relative of the n-th largest.
 
-    Beyond 1024 groups they are joined, every 1024th to one.
+    If there are more than 1024 groups, every 1024th are joined to one.
     """
     at = tl.arange(0, JOINED)
     joined = tl.load(peaks + at, mask=at < groups, other=-INFINITY)

@@ -1,6 +1,6 @@
-"""Tiles of a row on a GPU: where they lie, their logits, and what is largest or the sum over a row's tiles.
+"""Tiles of a row on a GPU: where they lie, their logits, and the maximum or the sum over a row's tiles.
 
-A tile is 1024 consecutive ids, but where peaks are looked for. How a row is cut by tiles is a function of V, and of
+A tile is 1024 consecutive ids, except where peaks are looked for. How a row is cut into tiles depends on V, and on
 whether the row has edits. No sum of integers and no maximum depends on it.
 """
 
@@ -16,27 +16,27 @@ from .mass import INFINITY
 
 TILE = tl.constexpr(sizes.TILE)
 WIDEST = tl.constexpr(sizes.WIDEST)
-FEW_TILES = tl.constexpr(128)
+FEW_TILES = tl.constexpr(128)  # read at once where registers are few
 LARGEST_ID = tl.constexpr(0x7FFFFFFF)  # no token's
 
 
 class Logits(NamedTuple):
-    """data [S, V], rows `stride` apart. V may be any number from 2 to 2^20."""
+    """The logits of a call."""
 
-    data: Any
-    stride: Any
-    size: Any
+    data: Any  # [S, V] float32, bfloat16 or float16
+    stride: Any  # elements from a row to the next
+    size: Any  # V, from 2 to 2^20
 
 
 @triton.jit
 def num_tiles(logits):
-    """T of a row."""
+    """T."""
     return tl.cdiv(logits.size, TILE)
 
 
 @triton.jit
 def row_and_tile(logits):
-    """Of a program in a grid of S · T. The row is an int64, since S · V may be above 2³¹."""
+    """The row and the tile of a program in a grid of S · T."""
     tiles = num_tiles(logits)
     program = tl.program_id(0)
     return (program // tiles).to(tl.int64), program % tiles
@@ -50,13 +50,16 @@ def ids_of(tile):
 
 @triton.jit
 def load_logits(logits, s, ids):
-    """Row s at `ids`, as they came; −inf behind the end. NaN stays: it has no mass, and is no larger than anything."""
+    """The logits of row s at `ids`, in their dtype; −inf beyond the end.
+
+    NaN stays: it has no mass, and is not larger than anything.
+    """
     return tl.load(logits.data + s * logits.stride + ids, mask=ids < logits.size, other=-INFINITY)
 
 
 @triton.jit
 def load_values(logits, s, ids):
-    """The same, as float32."""
+    """The same as float32."""
     return load_logits(logits, s, ids).to(tl.float32)
 
 
@@ -67,18 +70,18 @@ def without_nan(x):
 
 
 @triton.jit
-def row_max(numbers, s, tiles, BLOCK: tl.constexpr):
-    """The largest of a row's tiles' floats [S, T], read BLOCK at a time."""
+def row_max(numbers, s, n, BLOCK: tl.constexpr):
+    """The largest of row s of the floats [S, n], read BLOCK at a time."""
     at = tl.arange(0, BLOCK)
-    best = tl.load(numbers + s * tiles + at, mask=at < tiles, other=-INFINITY)
+    best = tl.load(numbers + s * n + at, mask=at < n, other=-INFINITY)
     if BLOCK < WIDEST:
-        for i in range(BLOCK, tiles, BLOCK):
-            best = tl.maximum(best, tl.load(numbers + s * tiles + i + at, mask=i + at < tiles, other=-INFINITY))
+        for i in range(BLOCK, n, BLOCK):
+            best = tl.maximum(best, tl.load(numbers + s * n + i + at, mask=i + at < n, other=-INFINITY))
     return tl.max(best)
 
 
 @triton.jit
 def row_sum(numbers, s, tiles):
-    """The sum of a row's tiles' integers [S, T]."""
-    at = tl.arange(0, WIDEST)
-    return tl.sum(tl.load(numbers + s * tiles + at, mask=at < tiles, other=0))
+    """The sum of row s of the integers [S, T]."""
+    tile = tl.arange(0, WIDEST)
+    return tl.sum(tl.load(numbers + s * tiles + tile, mask=tile < tiles, other=0))

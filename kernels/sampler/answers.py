@@ -12,7 +12,7 @@ from ..row.tiles import WIDEST, load_values, num_tiles, row_sum
 
 
 class Outputs(NamedTuple):
-    """The fields of `Sampled`, [S] each and top_ [S, N]."""
+    """The fields of `Sampled`, [S] each, and those of the most likely tokens, [S, N]."""
 
     token: Any
     probability: Any
@@ -25,19 +25,28 @@ class Outputs(NamedTuple):
     top_logprobs: Any
 
 
+class Answer(NamedTuple):
+    """A row's token, and what is known of it without the model's view. Scalars."""
+
+    status: Any
+    token: Any
+    sampling_probability: Any
+    num_kept: Any
+
+
 @triton.jit
 def status_of(raw_peak, peak):
-    """0, 1: nothing finite is allowed, or 2: something is +inf."""
+    """0; 1: nothing finite is allowed; 2: something is +inf."""
     infinite = (raw_peak == INFINITY) | (peak == INFINITY)
     return tl.where(infinite, 2, tl.where(peak == -INFINITY, 1, 0))
 
 
 @triton.jit
 def model_total(work, s, tiles, raw_peak):
-    """What the model's masses of the row sum to, float64; and that as a multiple of the first token's.
+    """The sum of the row's masses under the model, float64, and that as a multiple of the first token's mass.
 
-    At temperature 1 by the masses, else from float sums: equal to about 1e-6. Which it is, and each bit, is up to the
-    row alone.
+    At temperature 1 it is that of the masses, else it comes from float sums: equal to about 1e-6. Which it is, and
+    each bit, is up to the row alone.
     """
     total = tl.full((), PEAK_MASS, tl.float64)
     ratio = tl.full((), 1.0, tl.float64)
@@ -45,9 +54,9 @@ def model_total(work, s, tiles, raw_peak):
         total = row_sum(work.raw_mass, s, tiles).to(tl.float64)
         ratio = total / PEAK_MASS
     else:
-        at = tl.arange(0, WIDEST)
-        tile_peak = tl.load(work.raw_peak + s * tiles + at, mask=at < tiles, other=-INFINITY)
-        tile_sum = tl.load(work.raw_sum + s * tiles + at, mask=at < tiles, other=0.0)
+        tile = tl.arange(0, WIDEST)
+        tile_peak = tl.load(work.raw_peak + s * tiles + tile, mask=tile < tiles, other=-INFINITY)
+        tile_sum = tl.load(work.raw_sum + s * tiles + tile, mask=tile < tiles, other=0.0)
         y = (tile_peak - raw_peak) * MODEL_SCALE
         p, t = powers(y)
         # 2^(y + 1/2), by lowering the exponent of p.
@@ -66,17 +75,17 @@ def model_view(x, raw_peak, total, log_ratio):
 
 
 @triton.jit
-def write_row(logits, work, out, s, raw_peak, status, token, sampling, kept):
-    """All outputs of a row but the top_ ones. Without a result, what the contract says of one."""
+def write_row(logits, work, out, s, raw_peak, answer):
+    """Writes all outputs of a row but the top_ ones; for a row without a result, what the contract says of one."""
     likely = tl.full((), 0.0, tl.float32)
     log = tl.full((), -INFINITY, tl.float32)
-    if status == 0:
+    if answer.status == 0:
         total, ratio = model_total(work, s, num_tiles(logits), raw_peak)
-        x = load_values(logits, s, token)
+        x = load_values(logits, s, answer.token)
         likely, log = model_view(x, raw_peak, total, natural_log(ratio))
-    tl.store(out.token + s, token.to(tl.int64))
+    tl.store(out.token + s, answer.token.to(tl.int64))
     tl.store(out.probability + s, likely)
     tl.store(out.logprob + s, log)
-    tl.store(out.sampling_probability + s, sampling)
-    tl.store(out.num_kept + s, kept)
-    tl.store(out.status + s, status)
+    tl.store(out.sampling_probability + s, answer.sampling_probability)
+    tl.store(out.num_kept + s, answer.num_kept)
+    tl.store(out.status + s, answer.status)

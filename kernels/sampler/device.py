@@ -12,10 +12,11 @@ from ..row.logits import row_stride
 from ..row.tiles import Logits
 from . import given, launches
 from .answers import Outputs
+from .draw import Draws
 from .edits import Edits
-from .peaks import Settings
 from .request import Request
 from .sampled import Sampled
+from .settings import Integers, Settings
 from .values import Changes
 from .workspace import Work, Workspace
 
@@ -84,35 +85,34 @@ def _changes(request: Request, work: Work) -> Changes:
     )
 
 
-def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
-    """The request as the kernels take it. Reads nothing from the device."""
-    stride = row_stride(request.logits)
-    logits = Logits(request.logits, stride, request.vocabulary)
-    settings, changes = _settings(request, work), _changes(request, work)
-    seeds, positions = request.seeds.contiguous(), request.positions.contiguous()
-    stream = 0 if isinstance(request.streams, torch.Tensor) else request.streams
-    plain = request.allowed is None and request.edits is None
-    tensors = (request.logits, *settings, *changes, seeds, positions, *out)
-    numbers = (
-        stride,
-        request.vocabulary,
-        changes.mask_stride,
-        stream,
-        plain,
-    )  # plain: the types of the lists hang on it
-    return launches.Launch(
-        logits=logits,
-        settings=settings,
-        changes=changes,
-        seeds=seeds,
-        positions=positions,
-        given=_given(request),
+def _integers(request: Request) -> Integers:
+    """Numbers that are integers; what was given as a tensor is 0."""
+    return Integers(
         top_k=0 if isinstance(request.top_k, torch.Tensor) else request.top_k,
         top_p_bits=int(rows.row_top_p(_number(request.top_p, 1.0)).view(np.int32)),
-        stream=stream,
+        stream=0 if isinstance(request.streams, torch.Tensor) else request.streams,
+    )
+
+
+def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
+    """The request as the kernels take it. Reads nothing from the device."""
+    logits = Logits(request.logits, row_stride(request.logits), request.vocabulary)
+    settings, integers, changes = _settings(request, work), _integers(request), _changes(request, work)
+    draws = Draws(request.seeds.contiguous(), request.positions.contiguous())
+    plain = request.allowed is None and request.edits is None
+    tensors = (request.logits, *settings, *changes, *draws, *out)
+    # plain: the dtypes of the lists depend on it.
+    numbers = (logits.stride, request.vocabulary, changes.mask_stride, integers.stream, plain)
+    return launches.Launch(
+        logits=logits,
+        changes=changes,
+        given=_given(request),
+        settings=settings,
+        integers=integers,
+        draws=draws,
+        top_n=request.top_logprobs,
         plain=plain,
         truncates=request.truncates,
-        top_n=request.top_logprobs,
         kind=kind_of(tensors, numbers),
     )
 

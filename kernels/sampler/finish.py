@@ -7,6 +7,8 @@ itself, over the whole row: slow, and as exact.
 
 from __future__ import annotations
 
+from typing import Any, NamedTuple
+
 import triton
 import triton.language as tl
 
@@ -14,47 +16,66 @@ from ..row.keys import ALL, sort
 from ..row.mass import INFINITY, probability, random_word, target_of
 from ..row.tiles import WIDEST, num_tiles, row_max, row_sum
 from . import limits
-from .answers import write_row
-from .choose import walk
-from .guess import SAMPLE, guess, weight_of
-from .split import CHUNK, split_again, split_weights, weight_listed
+from .answers import Answer, write_row
+from .draw import walk
+from .guess import SAMPLE, guess
+from .measure import Measure, weight_of
+from .split import CHUNK, list_of, mass_below, split_again, split_weights
+from .values import Values
 
 SORTABLE = tl.constexpr(limits.SORTABLE)
 LOG_SORTABLE = tl.constexpr(limits.SORTABLE.bit_length() - 1)
 
 
-@triton.jit
-def next_keys(listed, stored, count, low, high, least, most, above, inside, wanted, by_count, peak, scale, doubts):
-    """Where to split after low and high, and what is known: the boundary lies from `least` to `most`.
+class Goal(NamedTuple):
+    """Which boundary is looked for: the first key where the weight from the row's first key on reaches `wanted`."""
 
-    Of the `count` keys between low and high, `stored` are listed. above, inside: the split's weights; wanted: the
-    boundary's, counted from the first key. doubts: as `guess` has them.
+    wanted: Any  # uint64
+    by_count: Any  # whether the weight is a number of tokens, else it is mass
+
+
+class Split(NamedTuple):
+    """What is known of a split at keys low and high."""
+
+    low: Any
+    high: Any
+    above: Any  # weight from `high` on
+    inside: Any  # and from `low` to `high`
+    count: Any  # keys from `low` to `high`
+
+
+@triton.jit
+def next_keys(listed, stored, split, least, most, goal, measure, doubts):
+    """Where to split next, and what is known: the boundary lies from `least` to `most`.
+
+    Of the keys inside the last split, `stored` are listed. doubts: as `guess` has them.
     """
-    if wanted <= above:
+    low = split.low
+    high = split.high
+    if goal.wanted <= split.above:
         least = high
         low = high
         high = most
-    elif wanted > above + inside:
+    elif goal.wanted > split.above + split.inside:
         most = low
         high = low
         low = least
     else:
         least = low
         most = high
-        at = tl.arange(0, SAMPLE)
-        keys = tl.load(listed + (at.to(tl.int64) * stored // SAMPLE))
-        unit = tl.where(by_count, 1.0, 1.0 / (1 << 40))
-        share = SAMPLE / count.to(tl.float32)
-        guess_low, guess_high = guess(
-            keys, by_count, peak, scale, (above + inside - wanted).to(tl.float32) * unit * share, doubts
-        )
+        rank = tl.arange(0, SAMPLE)
+        keys = tl.load(listed + (rank.to(tl.int64) * stored // SAMPLE))
+        unit = tl.where(goal.by_count, 1.0, 1.0 / (1 << 40))
+        share = SAMPLE / split.count.to(tl.float32)
+        rest = (split.above + split.inside - goal.wanted).to(tl.float32) * unit * share
+        guess_low, guess_high = guess(keys, goal.by_count, measure, rest, doubts)
         low = tl.maximum(low, guess_low)
         high = tl.minimum(high, guess_high)
     return low, high, least, most
 
 
 @triton.jit
-def split_list(listed, n, low, high, by_count, peak, scale, room):
+def split_list(listed, n, low, high, by_count, measure, room):
     """Of the n listed keys: the weights from `high` on and from `low` to `high`, and the number of the latter.
 
     Those go behind the list, as far as there is room for them.
@@ -66,32 +87,33 @@ def split_list(listed, n, low, high, by_count, peak, scale, room):
     for i in range(0, n, CHUNK):
         at = i + tl.arange(0, CHUNK)
         keys = tl.load(listed + at, mask=at < n, other=0)
-        weight = weight_of(keys, by_count, peak, scale)
+        weight = weight_of(keys, by_count, measure)
         chosen = (keys >= low) & (keys < high) & (keys != 0)
         flags = chosen.to(tl.int32)
         above += tl.sum(tl.where(keys >= high, weight, 0))
         inside += tl.sum(tl.where(chosen, weight, 0))
-        slots = count + tl.cumsum(flags) - 1
-        tl.store(listed + room + slots, keys, mask=chosen & (slots < 2 * SORTABLE))
+        places = count + tl.cumsum(flags) - 1
+        tl.store(listed + room + places, keys, mask=chosen & (places < 2 * SORTABLE))
         count += tl.sum(flags)
     tl.debug_barrier()
     return above, inside, count
 
 
 @triton.jit
-def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, scale, room, PLAIN: tl.constexpr):
-    """The boundary: the first key of the row's order where the weight from the top on reaches `wanted`.
+def find(values, work, s, low, high, goal, measure, room, PLAIN: tl.constexpr):
+    """The boundary of row s that the goal describes.
 
     low, high: of the row's last split. Gives these two as well, of the split that it ends with: the boundary lies
     between them, and all keys there are listed.
     """
-    tiles = num_tiles(logits)
-    listed = work.inside + s * (room + 2 * SORTABLE)
+    tiles = num_tiles(values.logits)
+    wanted, by_count = goal.wanted, goal.by_count
+    listed = list_of(work, s, room)
     least = tl.full((), 0, tl.uint64)
     most = tl.full((), ALL, tl.uint64)
     if (tl.load(work.num_inside + s) > room) & (by_count == 0):
-        split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
-    above, inside, count = split_weights(work, s, tiles, by_count, peak, scale, room)
+        split_again(values, work, s, low, high, measure, room, PLAIN)
+    above, inside, count = split_weights(work, s, tiles, by_count, measure, room)
     row_low = low + 0
     row_high = high + 0
     # First the row is split, until a list holds the boundary; then that list of n keys, under `upper` of weight.
@@ -112,35 +134,35 @@ def find(logits, changes, work, given, s, low, high, wanted, by_count, peak, sca
         doubt = tl.where(doubts < 0, INFINITY, tl.where(n == 0, 3.5, 2.0))
         doubts = tl.where(right, doubt, tl.where(doubts > 0, -1.0, 0.0))
         low, high, least, most = next_keys(
-            listed + begin, stored, count, low, high, least, most, above, inside, wanted, by_count, peak, scale, doubts
+            listed + begin, stored, Split(low, high, above, inside, count), least, most, goal, measure, doubts
         )
         if n == 0:
-            split_again(logits, changes, work, given, s, low, high, peak, scale, room, PLAIN)
-            above, inside, count = split_weights(work, s, tiles, by_count, peak, scale, room)
+            split_again(values, work, s, low, high, measure, room, PLAIN)
+            above, inside, count = split_weights(work, s, tiles, by_count, measure, room)
             row_low = low
             row_high = high
             stored = tl.minimum(count, room)
         else:
-            above, inside, count = split_list(listed, n, low, high, by_count, peak, scale, room)
+            above, inside, count = split_list(listed, n, low, high, by_count, measure, room)
             above += upper
             begin = room
             stored = tl.minimum(count, 2 * SORTABLE)
         right = (wanted > above) & (wanted <= above + inside)
     rank = tl.arange(0, SORTABLE)
     keys = sort(tl.load(listed + begin + rank, mask=rank < count, other=0), LOG_SORTABLE, True)
-    running = above + tl.cumsum(weight_of(keys, by_count, peak, scale))
+    running = above + tl.cumsum(weight_of(keys, by_count, measure))
     place = tl.sum((running < wanted).to(tl.int32))
     return tl.sum(tl.where(rank == place, keys, 0)), row_low, row_high
 
 
 @triton.jit
-def kept_masses(work, s, tiles, boundary, peak, scale, room):
+def kept_masses(work, s, tiles, boundary, measure, room):
     """The kept mass of each tile [WIDEST] and the number kept, for a boundary between the keys of the last split.
 
     What a tile has from `low` on is kept, but for those of its listed keys that are below the boundary. These lie
     together, so their mass is a difference of two running sums, which are written over the list.
     """
-    listed = work.inside + s * (room + 2 * SORTABLE)
+    listed = list_of(work, s, room)
     n = tl.load(work.num_inside + s)
     sum_before = tl.full((), 0, tl.uint64)
     count = row_sum(work.from_count, s, tiles)
@@ -148,55 +170,53 @@ def kept_masses(work, s, tiles, boundary, peak, scale, room):
         at = i + tl.arange(0, CHUNK)
         keys = tl.load(listed + at, mask=at < n, other=0)
         lost = (keys < boundary) & (keys != 0)
-        each = tl.where(lost, weight_of(keys, False, peak, scale), 0)
+        each = tl.where(lost, weight_of(keys, False, measure), 0)
         tl.debug_barrier()
         tl.store(listed + at, sum_before + tl.cumsum(each), mask=at < n)
         sum_before += tl.sum(each)
         count -= tl.sum(lost.to(tl.int32))
     tl.debug_barrier()
-    at = tl.arange(0, WIDEST)
-    here = at < tiles
-    first = tl.load(work.inside_first + s * tiles + at, mask=here, other=0)
-    last = first + tl.load(work.inside_count + s * tiles + at, mask=here, other=0)
-    masses = tl.load(work.from_mass + s * tiles + at, mask=here, other=0)
+    tile = tl.arange(0, WIDEST)
+    here = tile < tiles
+    first = tl.load(work.inside_first + s * tiles + tile, mask=here, other=0)
+    last = first + tl.load(work.inside_count + s * tiles + tile, mask=here, other=0)
+    masses = tl.load(work.from_mass + s * tiles + tile, mask=here, other=0)
     masses -= tl.load(listed + last - 1, mask=here & (last > first), other=0)
     masses += tl.load(listed + first - 1, mask=here & (last > first) & (first > 0), other=0)
     return masses, count
 
 
 @triton.jit(do_not_specialize=["given"])
-def finish(logits, seeds, positions, changes, work, out, given, room, PLAIN: tl.constexpr):
+def finish(logits, draws, changes, work, out, given, room, PLAIN: tl.constexpr):
     """Grid S. Finds the boundary of a row that `choose` left, top-k's and then top-p's, and draws."""
     s = tl.program_id(0).to(tl.int64)
     if tl.load(work.slow + s) != 0:
+        values = Values(logits, changes, given)
         tiles = num_tiles(logits)
-        peak = row_max(work.tile_peak, s, tiles, WIDEST)
-        scale = tl.load(work.scale + s)
+        measure = Measure(row_max(work.tile_peak, s, tiles, WIDEST), tl.load(work.scale + s))
         k = tl.load(work.top_k + s)
         top_p = tl.load(work.top_p + s).to(tl.uint64)
         low = tl.load(work.low + s)
         high = tl.load(work.high + s)
         boundary = tl.full((), 0, tl.uint64)
         for phase in range(2):  # top-k by numbers, then top-p by masses
-            by_count = phase == 0
             wanted = k.to(tl.uint64)
             if phase == 1:
                 whole = row_sum(work.tile_mass, s, tiles)
                 if k > 0:
-                    listed = work.inside + s * (room + 2 * SORTABLE)
-                    lost = weight_listed(listed, tl.load(work.num_inside + s), boundary, peak, scale)
+                    n = tl.load(work.num_inside + s)
+                    lost = mass_below(list_of(work, s, room), n, boundary, measure)
                     whole = row_sum(work.from_mass, s, tiles) - lost
                 wanted = tl.where(top_p > 0, target_of(top_p, whole), 0)
             if wanted > 0:
-                boundary, low, high = find(
-                    logits, changes, work, given, s, low, high, wanted, by_count, peak, scale, room, PLAIN
-                )
+                goal = Goal(wanted, by_count=phase == 0)
+                boundary, low, high = find(values, work, s, low, high, goal, measure, room, PLAIN)
         boundary = tl.maximum(boundary, tl.load(work.floor + s))
         if (boundary < low) | (boundary > high):
-            split_again(logits, changes, work, given, s, boundary, boundary, peak, scale, room, PLAIN)
-        masses, kept = kept_masses(work, s, tiles, boundary, peak, scale, room)
-        word = random_word(tl.load(seeds + s), tl.load(work.stream + s), tl.load(positions + s))
-        token, y, total = walk(masses, word, logits, changes, given, s, peak, scale, boundary, PLAIN)
+            split_again(values, work, s, boundary, boundary, measure, room, PLAIN)
+        masses, kept = kept_masses(work, s, tiles, boundary, measure, room)
+        word = random_word(tl.load(draws.seed + s), tl.load(work.stream + s), tl.load(draws.position + s))
+        token, y, total = walk(values, s, masses, word, boundary, measure, PLAIN)
         raw_peak = row_max(work.raw_peak, s, tiles, WIDEST)
         sampling = probability(y, total.to(tl.float64))
-        write_row(logits, work, out, s, raw_peak, 0, token, sampling, kept)
+        write_row(logits, work, out, s, raw_peak, Answer(0, token, sampling, kept))

@@ -5,6 +5,7 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
+# Flags; their sum is `given`.
 TEMPERATURE = tl.constexpr(1)
 TOP_K = tl.constexpr(2)
 TOP_P = tl.constexpr(4)
@@ -19,5 +20,5 @@ EDITS = tl.constexpr(512)
 
 @triton.jit
 def number_or_row(given, FLAG: tl.constexpr, tensor, s, number):
-    """A parameter of row s."""
+    """Row s of a parameter: from its tensor [S] if that was given, else the number."""
     return tl.load(tensor + s, mask=(given & FLAG) != 0, other=number)

@@ -11,10 +11,11 @@ from ..row.sizes import num_tiles
 from ..row.tiles import Logits
 from .answers import Outputs
 from .choose import choose
+from .draw import Draws
 from .finish import finish
 from .groups import group_size, tiles_each
 from .limits import room_inside
-from .peaks import Settings
+from .settings import Integers, Settings
 from .split import split
 from .sweep import sweep
 from .tops import tops
@@ -26,24 +27,18 @@ name_callees_first(sweep, choose, split, finish, tops)
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """A call in the kernels' terms. given: the flags of tiles.py. top_p_bits: of the uint32, as int32.
-
-    kind: as `Launcher.launch` has it.
-    """
+    """A call in the kernels' terms."""
 
     logits: Logits
-    settings: Settings
     changes: Changes
-    seeds: object
-    positions: object
-    given: int
-    top_k: int
-    top_p_bits: int
-    stream: int
-    plain: bool
-    truncates: bool
+    given: int  # the flags of given.py
+    settings: Settings
+    integers: Integers
+    draws: Draws
     top_n: int
-    kind: Hashable
+    plain: bool  # neither mask nor edits
+    truncates: bool
+    kind: Hashable  # as `Launcher.launch` has it
 
 
 # Left alone, the compiler spills some registers so as to have room for more programs.
@@ -52,26 +47,30 @@ SWEEP_REGISTERS, CHOOSE_REGISTERS, FINISH_REGISTERS = 160, 168, 240
 
 def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
     """Launches the kernels of a call on the current stream, and waits for none. S is at least 1."""
-    rows, V = call.logits.data.shape
-    dtype = call.logits.data.dtype
-    views = {"top": work.top.view(dtype)}
-    if call.plain:  # what is processed is what came
-        views |= {"raw_peak": work.tile_peak, "raw_group_peak": work.group_peak, "raw_mass": work.tile_mass}
-        views["listed"] = work.listed.view(dtype)
-    work = work._replace(**views)
+    S, V = call.logits.data.shape
+    work = _views(call, work)
     sweep_rows(call, work, launcher)
     launch = functools.partial(launcher.launch, kind=call.kind)
-    values = {"logits": call.logits, "changes": call.changes, "given": call.given}
-    row = values | {"work": work, "room": room_inside(V)}
-    draw = row | {"seeds": call.seeds, "positions": call.positions, "out": out}
     plain = {"PLAIN": call.plain}
-    launch(choose, (rows,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4, maxnreg=CHOOSE_REGISTERS)
+    row = {"logits": call.logits, "changes": call.changes, "given": call.given, "work": work, "room": room_inside(V)}
+    draw = row | {"draws": call.draws, "out": out}
+    launch(choose, (S,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4, maxnreg=CHOOSE_REGISTERS)
     if call.truncates:
-        launch(split, (rows * num_tiles(V),), row, plain, num_warps=2)
-        launch(finish, (rows,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
+        launch(split, (S * num_tiles(V),), row, plain, num_warps=2)
+        launch(finish, (S,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
     if call.top_n:
-        likely = {"logits": call.logits, "work": work, "out": out, "top_n": call.top_n}
-        launch(tops, (rows,), likely, {}, num_warps=4)
+        likely = {"logits": call.logits, "top_n": call.top_n, "work": work, "out": out}
+        launch(tops, (S,), likely, {}, num_warps=4)
+
+
+def _views(call: Launch, work: Work) -> Work:
+    """The buffers with lists in the logits' dtype; where values are the logits, with one buffer for both."""
+    dtype = call.logits.data.dtype
+    views = {"top": work.top.view(dtype)}
+    if call.plain:
+        views |= {"raw_peak": work.tile_peak, "raw_group_peak": work.group_peak, "raw_mass": work.tile_mass}
+        views["listed"] = work.listed.view(dtype)
+    return work._replace(**views)
 
 
 def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
@@ -79,27 +78,24 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
 
     So a row is read from device memory once. In a group's turn the masses of the group before are worked out.
     """
-    logits, lists = call.logits, call.truncates or call.top_n > 0
-    rows, V = logits.data.shape
+    S, V = call.logits.data.shape
+    constants = {"PLAIN": call.plain, "LISTS": call.truncates or call.top_n > 0}
     arguments = {
-        "logits": logits,
+        "logits": call.logits,
         "settings": call.settings,
         "changes": call.changes,
         "work": work,
         "given": call.given,
-        "top_k": call.top_k,
-        "top_p_bits": call.top_p_bits,
-        "stream": call.stream,
+        **call.integers._asdict(),
         "top_n": call.top_n,
     }
-    constants = {"PLAIN": call.plain, "LISTS": lists}
     # One warp has a tile in its registers; with mask or edits it would hold too much.
     options = {"num_warps": 1} if call.plain else {"num_warps": 2, "maxnreg": SWEEP_REGISTERS}
-    size, behind = group_size(rows, V * logits.data.element_size()), 0
-    each = tiles_each(min(rows, 2 * size) * num_tiles(V))
-    for first in range(0, rows + size, size):
-        ahead = max(0, min(size, rows - first))
+    size, behind = group_size(S, V * call.logits.data.element_size()), 0
+    each = tiles_each(min(S, 2 * size) * num_tiles(V))
+    for first in range(0, S + size, size):
+        ahead = max(0, min(size, S - first))
         grid = (-(-num_tiles(V) // each), ahead + behind)
-        turn = {"first": min(first, rows), "ahead": ahead, "behind": behind, "each": each}
+        turn = {"first": min(first, S), "ahead": ahead, "behind": behind, "each": each}
         launcher.launch(sweep, grid, arguments | turn, constants, kind=call.kind, **options)
         behind = ahead

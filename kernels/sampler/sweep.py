@@ -6,14 +6,17 @@ import triton
 import triton.language as tl
 
 from ..row.tiles import FEW_TILES, num_tiles, row_max
-from .bounds import bound_candidates
+from .candidates import bound_candidates
 from .masses import masses_of
-from .peaks import convert, peaks_of
+from .measure import Measure
+from .peaks import peaks_of
+from .settings import Integers, convert
+from .values import Values
 
-NUMBERS = ["given", "top_k", "top_p_bits", "stream", "top_n", "first", "ahead", "behind", "each"]
+INTEGERS = ["given", "top_k", "top_p_bits", "stream", "top_n", "first", "ahead", "behind", "each"]
 
 
-@triton.jit(do_not_specialize=NUMBERS)
+@triton.jit(do_not_specialize=INTEGERS)
 def sweep(
     logits,
     settings,
@@ -34,8 +37,9 @@ def sweep(
     """Grid ⌈T / each⌉ by ahead + behind. Peaks of the `ahead` rows from `first` on, masses of the `behind` rows before.
 
     The two take turns, row by row: peaks wait for memory, while masses, whose logits are in the cache, are arithmetic.
-    With LISTS, who comes last in a row ahead goes on to `bound_candidates`.
+    With LISTS, the last program of a row ahead goes on to `bound_candidates`.
     """
+    values = Values(logits, changes, given)
     tile = tl.program_id(0) * each
     end = tl.minimum(tile + each, num_tiles(logits))
     turn = tl.program_id(1)
@@ -44,11 +48,11 @@ def sweep(
     if tl.where(turn < 2 * both, turn % 2 == 0, ahead > behind):
         s = (first + place).to(tl.int64)
         if tile == 0:
-            convert(settings, work, given, s, top_k, top_p_bits, stream)
+            convert(settings, Integers(top_k, top_p_bits, stream), work, given, s)
         for i in range(tile, end):
-            peaks_of(logits, settings, changes, work, given, s, i, PLAIN, LISTS)
+            peaks_of(values, settings, work, s, i, PLAIN, LISTS)
         if LISTS:
-            # What a program has written is there for the one that comes last: barrier, then release and acquire.
+            # What the others have written is there for the last one: barrier, then release and acquire.
             tl.debug_barrier()
             done = tl.atomic_add(work.tiles_done + s, end - tile, sem="acq_rel") + end - tile
             if done == num_tiles(logits):
@@ -59,6 +63,6 @@ def sweep(
         raw_peak = peak
         if not PLAIN:
             raw_peak = row_max(work.raw_peak, s, num_tiles(logits), FEW_TILES)
-        scale = tl.load(work.scale + s)
+        measure = Measure(peak, tl.load(work.scale + s))
         for i in range(tile, end):
-            masses_of(logits, changes, work, given, s, i, peak, raw_peak, scale, PLAIN, LISTS)
+            masses_of(values, work, s, i, measure, raw_peak, PLAIN, LISTS)

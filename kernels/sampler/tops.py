@@ -11,7 +11,8 @@ from ..row.mass import INFINITY, natural_log
 from ..row.tiles import WIDEST, ids_of, load_values, num_tiles, row_max
 from . import limits
 from .answers import model_total, model_view, status_of
-from .choose import LOG_LISTED, gather
+from .candidates import gather
+from .choose import LOG_LISTED
 
 TOPS = tl.constexpr(limits.TOPS)
 

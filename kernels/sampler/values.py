@@ -1,4 +1,4 @@
-"""Values that are drawn from: logits with a mask and edits applied."""
+"""Values: what is drawn from, which is logits after a mask and edits."""
 
 from __future__ import annotations
 
@@ -11,22 +11,23 @@ from ..row.mass import INFINITY
 from ..row.tiles import LARGEST_ID, TILE, ids_of, load_values
 from .given import EDITS, FREQUENCY, MASK, PRESENCE, REPETITION, number_or_row
 
+ENTRIES = tl.constexpr(512)  # of a row's edits, looked at together
+
 
 class Changes(NamedTuple):
     """What changes logits before the temperature: a mask, and the edits of docs/kernels.md.
 
-    mask [S, ceil(V / 32)] int32, rows `mask_stride` apart. start int64, count int32 [S] say which entries of token
-    int32, bias float32, seen int32 [E] are a row's. Penalties: a tensor [S] if `given` says so, else a number.
+    What was not given is any tensor of its type, and is not read.
     """
 
-    mask: Any
+    mask: Any  # [S, ceil(V / 32)] int32, rows mask_stride apart
     mask_stride: Any
-    start: Any
-    count: Any
-    token: Any
-    bias: Any
-    seen: Any
-    repetition: Any
+    start: Any  # [S] int64: where a row's entries start, of the three below
+    count: Any  # [S] int32: and how many there are
+    token: Any  # [E] int32, ascending in a row
+    bias: Any  # [E] float32
+    seen: Any  # [E] int32
+    repetition: Any  # [S], as the next two; the numbers below in their place if they are not given
     presence: Any
     frequency: Any
     repetition_number: Any
@@ -34,18 +35,30 @@ class Changes(NamedTuple):
     frequency_number: Any
 
 
+class Values(NamedTuple):
+    """Where values come from. given: the flags of given.py.
+
+    Beside it goes PLAIN: neither mask nor edits, so that values are the logits.
+    """
+
+    logits: Any
+    changes: Any
+    given: Any
+
+
 @triton.jit
-def num_edits(changes, given, s, PLAIN: tl.constexpr):
-    """Entries of row s."""
+def num_edits(values, s, PLAIN: tl.constexpr):
+    """How many edits row s has."""
     if PLAIN:
         return 0
-    return tl.load(changes.count + s, mask=(given & EDITS) != 0, other=0)
+    return tl.load(values.changes.count + s, mask=(values.given & EDITS) != 0, other=0)
 
 
 @triton.jit
-def masked(x, ids, logits, changes, given, s):
-    """x, or −inf where the mask forbids the token."""
-    end = tl.where((given & MASK) != 0, logits.size, 0)
+def masked(values, s, x, ids):
+    """Logits x of the tokens `ids`; −inf where the mask forbids the token."""
+    end = tl.where((values.given & MASK) != 0, values.logits.size, 0)
+    changes = values.changes
     word = tl.load(changes.mask + s * changes.mask_stride + ids // 32, mask=ids < end, other=-1)
     return tl.where(((word >> (ids % 32)) & 1) != 0, x, -INFINITY)
 
@@ -63,14 +76,15 @@ def edited(x, bias, seen, repetition, presence, frequency):
 
 
 @triton.jit
-def with_edits(z, ids, first, logits, changes, given, s):
-    """The tile's values with the row's edits among its ids, which must be consecutive from `first`."""
+def with_edits(values, s, z, ids, first):
+    """A tile's values z after the row's edits of its tokens `ids` [1024], which are consecutive from `first`."""
+    changes, given = values.changes, values.given
     start = tl.load(changes.start + s, mask=(given & EDITS) != 0, other=0)
-    count = num_edits(changes, given, s, False)
+    count = num_edits(values, s, False)
     begin = 0
     end = 0
-    for i in range(0, count, 512):
-        at = i + tl.arange(0, 512)
+    for i in range(0, count, ENTRIES):
+        at = i + tl.arange(0, ENTRIES)
         tokens = tl.load(changes.token + start + at, mask=at < count, other=LARGEST_ID)
         begin += tl.sum((tokens < first).to(tl.int32))
         end += tl.sum((tokens < first + TILE).to(tl.int32))
@@ -81,21 +95,21 @@ def with_edits(z, ids, first, logits, changes, given, s):
         token = tl.load(changes.token + start + entry)
         bias = tl.load(changes.bias + start + entry)
         seen = tl.load(changes.seen + start + entry)
-        x = masked(load_values(logits, s, token), token, logits, changes, given, s)
+        x = masked(values, s, load_values(values.logits, s, token), token)
         z = tl.where(ids == token, edited(x, bias, seen, repetition, presence, frequency), z)
     return z
 
 
 @triton.jit
-def processed(x, ids, first, logits, changes, given, s, PLAIN: tl.constexpr):
-    """Values of row s at `ids` as they are drawn from. If the row has edits, they are 1024 consecutive from `first`."""
+def processed(values, s, x, ids, first, PLAIN: tl.constexpr):
+    """Values of row s for its logits x at `ids`. If the row has edits, ids are 1024 consecutive ones from `first`."""
     if PLAIN:
         return x
-    return with_edits(masked(x, ids, logits, changes, given, s), ids, first, logits, changes, given, s)
+    return with_edits(values, s, masked(values, s, x, ids), ids, first)
 
 
 @triton.jit
-def load_tile(logits, changes, given, s, tile, PLAIN: tl.constexpr):
-    """The processed values [1024] of a tile."""
+def load_tile(values, s, tile, PLAIN: tl.constexpr):
+    """The values [1024] of a tile of consecutive ids."""
     ids = ids_of(tile)
-    return processed(load_values(logits, s, ids), ids, tile * TILE, logits, changes, given, s, PLAIN)
+    return processed(values, s, load_values(values.logits, s, ids), ids, tile * TILE, PLAIN)

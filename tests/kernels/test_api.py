@@ -13,7 +13,7 @@ import triton
 import triton.language as tl
 from genlib.kernels import Edits, edits_of, new_sampled, new_workspace, sample, warm_up
 from genlib.kernels.sampler import given
-from genlib.kernels.sampler.peaks import Settings, convert
+from genlib.kernels.sampler.settings import Integers, Settings, convert
 from support.kernels import IS_INTERPRETED, arguments_of, assert_drawn
 from support.sampling import Case, params_of, run
 
@@ -170,7 +170,7 @@ def test_warming_up_asks_for_every_kind_of_call(monkeypatch: pytest.MonkeyPatch)
 
 @triton.jit
 def convert_rows(settings: Any, work: Any, given: Any, none: Any) -> None:
-    convert(settings, work, given, tl.program_id(0), none, none, none)
+    convert(settings, Integers(none, none, none), work, given, tl.program_id(0))
 
 
 @pytest.mark.skipif(not IS_INTERPRETED, reason="Triton compiles in this process")
