@@ -11,7 +11,8 @@ if __name__ != "genlib.kernels":
 
 from .beam.api import beam_step, warm_up_beams
 from .beam.hypotheses import Hypothesis, hypotheses
-from .beam.searches import Search, Searches, new_searches
+from .beam.search import Search
+from .beam.searches import Searches, new_searches
 from .beam.workspace import BeamWorkspace, new_beam_workspace
 from .sampler.api import sample, warm_up
 from .sampler.edits import Edits, edits_of

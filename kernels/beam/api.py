@@ -8,25 +8,26 @@ from genlib.checks import refuse
 
 from ..row.logits import check_gpu, check_rows
 from . import host
-from .searches import Search, Searches, new_searches
+from .search import Search
+from .searches import Searches, new_searches
 from .workspace import BeamWorkspace, new_beam_workspace
 
 
 def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace | None = None) -> None:
     """Moves every search that is not done on by one token, from its beams' logits.
 
-    logits [R, V] float32, bfloat16 or float16: one row for each beam of all searches, one search behind the other;
-    rows may lie apart. Those of a search that is done, or has a status, are not looked at.
+    logits [S, V] float32, bfloat16 or float16: one row for each beam of each search, search after search; rows may lie
+    apart. The rows of a search that is done, or has a status, are not read.
 
-    workspace: the caller's, which saves making one in each step. On a GPU nothing waits for the host, so that with
-    one the call can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU
-    hold is not checked: a search's status tells of logits that cannot be searched.
+    workspace: the caller's, which saves making one in each step. On a GPU nothing waits for the host, so a call with
+    a workspace can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU
+    hold is not checked: a search's status says if its logits cannot be searched.
     """
     _check(logits, searches)
     device = logits.device
-    R, V = logits.shape
-    if workspace is not None and not workspace.fits(R, V, device):
-        raise refuse("workspace", f"be for {[R, V]} on {device}", (*workspace.size, str(workspace.device)))
+    S, V = logits.shape
+    if workspace is not None and not workspace.fits(S, V, device):
+        raise refuse("workspace", f"be for {[S, V]} on {device}", (*workspace.size, str(workspace.device)))
     if device.type == "cpu":
         if workspace is None:
             host.run(logits, searches)
@@ -37,7 +38,7 @@ def beam_step(logits: torch.Tensor, searches: Searches, workspace: BeamWorkspace
     from . import device as kernels  # noqa: PLC0415 (Triton is there on Linux only)
 
     if workspace is None:
-        workspace = new_beam_workspace(R, V, device)
+        workspace = new_beam_workspace(S, V, device)
     with torch.cuda.device(device):
         kernels.run(logits, searches, workspace)
 
@@ -52,8 +53,8 @@ def warm_up_beams(
 ) -> None:
     """Compiles what `beam_step` launches on a GPU for logits of this many columns and this dtype, and waits for it.
 
-    num_beams: of the widest search; num_eos: tokens that end a text. Else the first step compiles its kernels, which
-    takes tens of seconds, and cannot be captured. Triton keeps them on disk.
+    num_beams: of the widest search; num_eos: tokens that end a text. Without this, the first step compiles its kernels,
+    which takes tens of seconds, and cannot be captured. Triton keeps them on disk.
     """
     search = Search(num_beams=num_beams, max_length=1)
     searches = new_searches([search], vocabulary=vocabulary, eos_ids=range(num_eos), device=device)

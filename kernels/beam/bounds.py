@@ -17,8 +17,8 @@ PEAKS = tl.constexpr(512)
 
 
 @triton.jit
-def search_of(searches, r, num_slots):
-    """The slot of the live search that has row r, and its first row. Slot −1: no search has it, or that one is over."""
+def search_of(searches, s, num_slots):
+    """The slot of the live search that has row s, and its first row. Slot −1: no search has it, or that one is over."""
     live = tl.load(searches.num_live)
     slot = -1
     first = 0
@@ -28,50 +28,49 @@ def search_of(searches, r, num_slots):
         firsts = tl.load(searches.first_row + at, mask=at < num_slots, other=0)
         beams = tl.load(searches.num_beams + slots)
         over = (tl.load(searches.done + slots) != 0) | (tl.load(searches.status + slots) != 0)
-        has = (at < live) & (over == 0) & (firsts <= r) & (r < firsts + beams)
+        has = (at < live) & (over == 0) & (firsts <= s) & (s < firsts + beams)
         slot = tl.maximum(slot, tl.max(tl.where(has, slots, -1)))
         first += tl.sum(tl.where(has, firsts, 0))
     return slot, first
 
 
 @triton.jit
-def bound_row(searches, work, r, slot, first, groups):
-    """The row's peak and threshold: at least as many tokens reach it as candidates are wanted of the search.
+def bound_row(searches, work, s, slot, first, groups):
+    """Stores the row's peak and threshold: at least as many tokens reach it as candidates are wanted of the search.
 
     The threshold lies so far below the last of these that a token which does not reach it scores less, too: by more
     than a score is rounded. Rarely it does not, and `choose_candidates` finds out.
     """
-    peak = row_max(work.group_peak, r, groups, PEAKS)
-    found = nth_largest(work.group_peak + r * groups, groups, tl.load(searches.num_candidates + slot))
-    total_score = tl.load(searches.score + tl.load(searches.lane + slot) + (r - first))
-    margin = (tl.abs(found) + 1.0) * 2.0**-12 + tl.minimum(tl.abs(total_score), 8192.0) * 2.0**-21
-    tl.store(work.slot + r, slot)
-    tl.store(work.first_row + r, first)
-    tl.store(work.peak + r, peak)
-    tl.store(work.threshold + r, tl.where(found > LOWEST, tl.maximum(found - margin, LOWEST), LOWEST))
-    tl.store(work.num_listed + r, 0)
-    tl.store(work.blocks_done + r, 0)
-    tl.store(work.rows_done + r, 0)
-    tl.store(work.num_keys + r, 0)
-    tl.store(work.tiles_done + r, 0)
+    peak = row_max(work.group_peak, s, groups, PEAKS)
+    found = nth_largest(work.group_peak + s * groups, groups, tl.load(searches.num_candidates + slot))
+    score = tl.load(searches.score + tl.load(searches.lane + slot) + (s - first))
+    margin = (tl.abs(found) + 1.0) * 2.0**-12 + tl.minimum(tl.abs(score), 8192.0) * 2.0**-21
+    tl.store(work.slot + s, slot)
+    tl.store(work.first_row + s, first)
+    tl.store(work.peak + s, peak)
+    tl.store(work.threshold + s, tl.where(found > LOWEST, tl.maximum(found - margin, LOWEST), LOWEST))
+    tl.store(work.num_listed + s, 0)
+    tl.store(work.blocks_done + s, 0)
+    tl.store(work.rows_done + s, 0)
+    tl.store(work.num_keys + s, 0)
+    tl.store(work.tiles_done + s, 0)
 
 
 @triton.jit(do_not_specialize=["num_slots"])
 def beam_bounds(logits, searches, work, num_slots, GROUPS: tl.constexpr):
-    """Grid R · T. Tiles as in `peaks_of`, their groups as there or finer. The last in a row goes on to `bound_row`."""
-    r, tile = row_and_tile(logits)
+    """Grid S · T. Tiles as in `peaks_of`, groups as there or finer. A row's last program goes on to `bound_row`."""
+    s, tile = row_and_tile(logits)
     tiles = num_tiles(logits)
-    slot, first = search_of(searches, r, num_slots)
+    slot, first = search_of(searches, s, num_slots)
     if slot >= 0:
         segments = tile + tl.arange(0, SEGMENTS) * tiles
         ids = segments[:, None] * SEGMENT + tl.arange(0, SEGMENT)[None, :]
-        x = load_values(logits, r, ids)
-        x = without_nan(x)
+        x = without_nan(load_values(logits, s, ids))
         peaks = tl.max(tl.reshape(x, [SEGMENT * SEGMENTS // GROUPS, GROUPS]), 0)
-        tl.store(work.group_peak + (r * tiles + tile) * GROUPS + tl.arange(0, GROUPS), peaks)
-        # What a program has written is there for the one that comes last: barrier, then release and acquire.
+        tl.store(work.group_peak + (s * tiles + tile) * GROUPS + tl.arange(0, GROUPS), peaks)
+        # What the others have written is there for the last one: barrier, then release and acquire.
         tl.debug_barrier()
-        if tl.atomic_add(work.tiles_done + r, 1, sem="acq_rel") == tiles - 1:
-            bound_row(searches, work, r, slot, first, tiles * GROUPS)
+        if tl.atomic_add(work.tiles_done + s, 1, sem="acq_rel") == tiles - 1:
+            bound_row(searches, work, s, slot, first, tiles * GROUPS)
     else:
-        tl.store(work.slot + r, -1)
+        tl.store(work.slot + s, -1)

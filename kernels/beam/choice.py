@@ -10,7 +10,7 @@ from ..row.lists import LISTED
 from ..row.mass import INFINITY
 from .advance import advance
 from .scan import scan_rows
-from .scores import NOTHING_ORDER, candidate_key, score_of
+from .scores import NOTHING_ORDER, OneSearch, candidate_key, load_beams, score_of
 
 
 @triton.jit
@@ -28,8 +28,8 @@ def best_keys(listed, total, n, LOG_SIZE: tl.constexpr):
 
 
 @triton.jit
-def fill(logits, searches, work, slot, first, listed, total, n, LOG_SIZE: tl.constexpr):
-    """Puts tokens without a score behind the `total` keys that are all that have one, by lane and id, up to n keys.
+def fill(logits, searches, work, search, listed, total, n, LOG_SIZE: tl.constexpr):
+    """Lists tokens without a score, by lane and id, behind the `total` keys of all that have one, up to n keys.
 
     Among the n first tokens of the search, as many as are missing have none.
     """
@@ -37,12 +37,9 @@ def fill(logits, searches, work, slot, first, listed, total, n, LOG_SIZE: tl.con
     lane = rank // logits.size
     token = rank % logits.size
     wanted = rank < n
-    x = tl.load(logits.data + (first + lane) * logits.stride + token, mask=wanted, other=-INFINITY)
-    peak = tl.load(work.peak + first + lane, mask=wanted, other=0.0)
-    log_total = tl.load(work.log_total + first + lane, mask=wanted, other=0.0)
-    begin = tl.load(searches.lane + slot)
-    total_score = tl.load(searches.score + begin + lane, mask=wanted, other=0.0)
-    has_score = score_of(x.to(tl.float32), peak, log_total, total_score) > -INFINITY
+    x = tl.load(logits.data + (search.first + lane) * logits.stride + token, mask=wanted, other=-INFINITY)
+    beams = load_beams(searches, work, search, lane, wanted)
+    has_score = score_of(x.to(tl.float32), beams) > -INFINITY
     places = total + tl.cumsum((wanted & (has_score == 0)).to(tl.int32)) - 1
     keys = candidate_key(tl.full([2**LOG_SIZE], -INFINITY, tl.float32), lane, token)
     tl.store(listed + places, keys, mask=wanted & (has_score == 0) & (places < n))
@@ -50,17 +47,17 @@ def fill(logits, searches, work, slot, first, listed, total, n, LOG_SIZE: tl.con
 
 
 @triton.jit
-def choose_candidates(logits, searches, work, slot, first, beams, n, LOG_SIZE: tl.constexpr):
+def choose_candidates(logits, searches, work, search, n, LOG_SIZE: tl.constexpr):
     """The n best candidates' keys [2 ** LOG_SIZE], best first.
 
-    What no row has listed scores at most `unlisted`. Is that less than the last one listed that is wanted, no such
-    token is among the best; else the rows are searched whole.
+    What no row has listed scores at most `unlisted`. If that is less than what the last one wanted of those listed
+    scores, no such token is among the best; else the rows are searched whole.
     """
     rank = tl.arange(0, 2**LOG_SIZE)
-    listed = work.keys + first * LISTED
-    total = tl.load(work.num_keys + first)
-    unlisted = tl.max(tl.load(work.unlisted + first + rank, mask=rank < beams, other=-INFINITY))
-    if total > beams * LISTED:
+    listed = work.keys + search.first * LISTED
+    total = tl.load(work.num_keys + search.first)
+    unlisted = tl.max(tl.load(work.unlisted + search.first + rank, mask=rank < search.beams, other=-INFINITY))
+    if total > search.beams * LISTED:
         total = 0
         unlisted = INFINITY
     keys = tl.zeros([2**LOG_SIZE], tl.uint64)
@@ -73,24 +70,25 @@ def choose_candidates(logits, searches, work, slot, first, beams, n, LOG_SIZE: t
         if certain == 0:
             tl.debug_barrier()
             least = tl.maximum(order_bits(worst), NOTHING_ORDER)
-            scan_rows(logits, searches, work, slot, first, beams, listed, n, least, LOG_SIZE)
+            scan_rows(logits, searches, work, search, listed, n, least, LOG_SIZE)
             total = n
             unlisted = -INFINITY
     if total < n:
-        fill(logits, searches, work, slot, first, listed, total, n, LOG_SIZE)
+        fill(logits, searches, work, search, listed, total, n, LOG_SIZE)
         keys = tl.where(rank < total, keys, tl.load(listed + rank, mask=rank < n, other=0))
     return keys
 
 
 @triton.jit
-def step_search(logits, searches, work, slot, first, beams, num_eos, norms_stride, past_stride, LOG_SIZE: tl.constexpr):
+def step_search(logits, searches, work, slot, first, beams, layout, LOG_SIZE: tl.constexpr):
     """Moves a search on, whose rows are all summed up; or only says what is wrong with them."""
     rank = tl.arange(0, 2**LOG_SIZE)
     peaks = tl.load(work.peak + first + rank, mask=rank < beams, other=0.0)
     nothing = tl.max((peaks == -INFINITY).to(tl.int32))
     status = tl.where(tl.max(peaks) == INFINITY, 2, nothing)
     if status == 0:
+        search = OneSearch(slot, first, tl.load(searches.lane + slot), beams)
         n = tl.minimum(tl.load(searches.num_candidates + slot), beams * logits.size)
-        keys = choose_candidates(logits, searches, work, slot, first, beams, n, LOG_SIZE)
-        advance(searches, work, slot, first, beams, keys, n, num_eos, norms_stride, past_stride, LOG_SIZE)
+        keys = choose_candidates(logits, searches, work, search, n, LOG_SIZE)
+        advance(searches, work, search, keys, n, layout, LOG_SIZE)
     tl.store(searches.status + slot, status)

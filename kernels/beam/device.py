@@ -39,7 +39,7 @@ def log_size(most_candidates: int) -> int:
 
 def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     """Launches the step on the current stream of the logits' device, and waits for nothing."""
-    R, V = logits.shape
+    S, V = logits.shape
     rows = tiles.Logits(logits, row_stride(logits), V)
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
@@ -47,8 +47,8 @@ def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     launch = functools.partial(workspace.launcher.launch, kind=kind)
     step = {"logits": rows, "searches": tensors, "work": work}
     bounds = step | {"num_slots": len(searches.live)}
-    launch(beam_bounds, (R * num_tiles(V),), bounds, {"GROUPS": groups_of_tile(V)}, num_warps=1)
+    launch(beam_bounds, (S * num_tiles(V),), bounds, {"GROUPS": groups_of_tile(V)}, num_warps=1)
     strides = {"norms_stride": searches.norms.stride(0), "past_stride": searches.past_token.stride(0)}
     size = log_size(searches.most_candidates)
-    grid, step = (R * num_blocks(V),), step | strides | {"num_eos": len(searches.eos_ids)}
+    grid, step = (S * num_blocks(V),), step | strides | {"num_eos": len(searches.eos_ids)}
     launch(beam_rows, grid, step, {"LOG_SIZE": size}, **CONFIGURATIONS[size])
