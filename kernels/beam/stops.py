@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from genlib.text import automaton
 from genlib.checks import refuse
+from genlib.text import automaton
 
 from .search import Search
 
