@@ -12,11 +12,10 @@ from collections.abc import Sequence
 from dataclasses import fields
 from typing import Any, TypedDict, Unpack, cast
 
-from .api import TokenOptions
+from .api import TokenOptions, engine_of
 from .calls.call import Call
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from .calls.results import BeamResult, MultiResult, TokenResult
-from .engine.engine import engine_of
 from .ops.searches import EarlyStopping
 from .sampling.params import Sampling
 from .states.state import State

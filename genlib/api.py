@@ -8,7 +8,8 @@ from typing import Literal, TypedDict, Unpack, cast, overload
 from . import defaults
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Probability
 from .calls.results import BeamResult, MultiResult, Piece, TokenResult
-from .engine.engine import engine_of
+from .checks import refuse
+from .engine.engine import Engine
 from .ops.searches import EarlyStopping
 from .sampling.masks import TokenMask
 from .sampling.params import Sampling
@@ -35,6 +36,15 @@ class TokenOptions(TypedDict, total=False):
     ignore_eos: bool
     probability: Probability
     top_logprobs: int
+
+
+def engine_of(state: object) -> Engine:
+    """The engine that owns a state. Raises InvalidRequest if it is not a state."""
+    if not isinstance(state, State):
+        raise refuse("state", "be a State, as engine.create_state gives it", state)
+    engine = state.engine
+    assert isinstance(engine, Engine)
+    return engine
 
 
 def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:

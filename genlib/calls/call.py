@@ -9,12 +9,10 @@ from __future__ import annotations
 import threading
 from collections import deque
 from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Generic, Protocol, TypeVar, cast
+from typing import Generic, Protocol, cast
 
 from ..errors import CallCancelled
-from .results import Piece, Result
-
-R_co = TypeVar("R_co", bound=Result, covariant=True)
+from .results import Piece, R_co, Result
 
 
 class CallOwner(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Generic, Literal
 
 from .. import defaults
 from ..checks import check_bool, check_int, check_stop_sequences, is_number, refuse
@@ -11,9 +11,19 @@ from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..ops.searches import EarlyStopping
 from ..sampling.masks import TokenMask, check_token_mask
 from ..sampling.params import Sampling
+from ..states.score import ScoreResult
 from ..states.state import State
+from .results import BeamResult, MultiResult, R_co, TokenResult
 
 Probability = Literal["model", "sampling"]
+
+
+class Request(Generic[R_co]):
+    """What a call asks for. R: what answers it."""
+
+    __slots__ = ()
+
+    state: State
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,12 +60,12 @@ class _Generate:
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateToken(_Generate):
+class GenerateToken(_Generate, Request[TokenResult]):
     """Advance a state by up to `max_tokens` tokens."""
 
 
 @dataclass(frozen=True, slots=True)
-class GenerateMulti(_Generate):
+class GenerateMulti(_Generate, Request[MultiResult]):
     """Draw `n` continuations of a state, which is left as it was."""
 
     n: int = defaults.NUM_CONTINUATIONS
@@ -68,7 +78,7 @@ class GenerateMulti(_Generate):
 
 
 @dataclass(frozen=True, slots=True)
-class BeamSearch:
+class BeamSearch(Request[BeamResult]):
     """Search the `num_return` best continuations of up to `max_length` new tokens (docs/design.md §9)."""
 
     state: State
@@ -95,11 +105,8 @@ class BeamSearch:
 
 
 @dataclass(frozen=True, slots=True)
-class Score:
+class Score(Request[ScoreResult]):
     """Log-probabilities of `token_ids`, were they to follow the state. The state is left as it was."""
 
     state: State
     token_ids: tuple[int, ...]
-
-
-Request = GenerateToken | GenerateMulti | BeamSearch | Score

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, TypeVar
 
 from ..states.score import ScoreResult
 from ..states.state import State
@@ -84,3 +84,5 @@ class BeamResult:
 
 
 Result = TokenResult | MultiResult | BeamResult | ScoreResult
+R = TypeVar("R", bound=Result)
+R_co = TypeVar("R_co", bound=Result, covariant=True)

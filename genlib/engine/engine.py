@@ -6,20 +6,19 @@ import os
 import threading
 import time
 from collections.abc import Sequence
-from typing import Any, overload
 
 from ..calls.call import Call
-from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
-from ..calls.results import BeamResult, MultiResult, TokenResult
+from ..calls.requests import GenerateToken, Request, Score
+from ..calls.results import R
 from ..checks import check_bool, check_int, check_stop_sequences, check_text, refuse
-from ..errors import InvalidRequest, OutOfCapacity
+from ..errors import InvalidRequest
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for
 from ..jobs.search_slots import SearchSlots
 from ..model.base import LoadedModel
 from ..model.load import load
 from ..states.cache import Cache, pages_for
-from ..states.record import Record, Segment
+from ..states.record import Record
 from ..states.score import ScoreResult
 from ..states.state import State
 from ..states.store import Store
@@ -69,30 +68,32 @@ class Engine:
         loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
         self.tokenizer = loaded.tokenizer
         self.eos_ids = loaded.eos_ids
-        self.model_name = loaded.name
-        self.fingerprint = loaded.fingerprint
+        self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
         self._model = loaded.model
         self._started = time.monotonic()
-        self._limits = Limits(
-            vocab_size=self.vocab_size,
-            eos_ids=self.eos_ids,
-            context_length=self.context_length,
-            max_batch=max_batch,
-        )
-        num_pages = options.num_pages(self._model.page_bytes)
-        self.cache = Cache(num_pages)
+        self.cache = Cache(options.num_pages(self._model.page_bytes))
+        self._limits = Limits.of(loaded, max_batch, self.cache.num_pages)
         self.store = Store(self, self.cache)
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
         searches = SearchSlots(
             max_batch, self.context_length, self.vocab_size, self.eos_ids, self.tokenizer.token_bytes
         )
-        longest = pages_for(self.context_length)
-        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, searches.buffers)
-        self._model.prepare(batch.buffers, num_pages)
+        batch = Batch(
+            self.scheduler.chunk,
+            max_batch,
+            pages_for(self.context_length),
+            self.vocab_size,
+            self.eos_ids,
+            searches.buffers,
+        )
+        self._model.prepare(batch.buffers, self.cache.num_pages)
         self.loop = Loop(self._model, batch, self.cache, self.scheduler)
-        self._resources = Resources(
+        self._resources = self._resources_of(searches, batch)
+
+    def _resources_of(self, searches: SearchSlots, batch: Batch) -> Resources:
+        return Resources(
             runner=self.loop,
             cache=self.cache,
             store=self.store,
@@ -100,7 +101,7 @@ class Engine:
             tokenizer=self.tokenizer,
             eos_ids=self.eos_ids,
             masks=batch.masks,
-            max_batch=max_batch,
+            max_batch=self.scheduler.max_batch,
         )
 
     @property
@@ -162,13 +163,7 @@ class Engine:
         self._limits.check_context(len(ids), name)
         check_text("namespace", namespace)
         with self.lock:
-            record = Record(
-                tokens=ids,
-                segments=[Segment(start=0, generated=False)],
-                stop_sequences=stops,
-                namespace=self.store.namespace(namespace),
-            )
-            return self.store.add(record)
+            return self.store.add(Record.given(ids, stops, self.store.namespace(namespace)))
 
     def _first_tokens(self, prompt: str | None) -> list[int]:
         return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
@@ -216,16 +211,7 @@ class Engine:
 
     # Calls.
 
-    @overload
-    def submit(self, request: GenerateToken, *, stream: bool = False) -> Call[TokenResult]: ...
-    @overload
-    def submit(self, request: GenerateMulti, *, stream: bool = False) -> Call[MultiResult]: ...
-    @overload
-    def submit(self, request: BeamSearch, *, stream: bool = False) -> Call[BeamResult]: ...
-    @overload
-    def submit(self, request: Score, *, stream: bool = False) -> Call[ScoreResult]: ...
-
-    def submit(self, request: Request, *, stream: bool = False) -> Call[Any]:
+    def submit(self, request: Request[R], *, stream: bool = False) -> Call[R]:
         """Starts a call, or queues it. Only GenerateToken can stream.
 
         Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
@@ -234,17 +220,14 @@ class Engine:
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
-        call: Call[Any] = Call(self.loop, streams=stream)
+        call: Call[R] = Call(self.loop, streams=stream)
         with self.lock:
             record = self.read(request.state)
             ended = record.finished and not isinstance(request, Score)
             if not ended:
                 self._limits.check_request(request, len(record.tokens))
             job = job_for(self._resources, call, request)
-            if job.pages_needed() > self.cache.num_pages:
-                raise OutOfCapacity(
-                    f"the call can need {job.pages_needed()} pages, but `kv_memory` holds {self.cache.num_pages}"
-                )
+            self._limits.check_pages(job.pages_needed())
             job.claim()
             if ended:
                 job.answer_ended()
@@ -259,12 +242,3 @@ class Engine:
     def score(self, state: State, text: str) -> Call[ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state."""
         return self.submit(Score(state, self.tokenize(text)))
-
-
-def engine_of(state: object) -> Engine:
-    """The engine that owns a state. Raises InvalidRequest if it is not a state."""
-    if not isinstance(state, State):
-        raise refuse("state", "be a State, as engine.create_state gives it", state)
-    engine = state.engine
-    assert isinstance(engine, Engine)
-    return engine

@@ -4,20 +4,34 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
 from ..checks import check_int, check_token_ids, refuse
-from ..errors import ContextLengthExceeded, InvalidRequest
+from ..errors import ContextLengthExceeded, InvalidRequest, OutOfCapacity
+from ..model.base import LoadedModel
 
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of a model and of its engine. Every method raises InvalidRequest, or ContextLengthExceeded."""
+    """Of a model and of its engine. Every method raises InvalidRequest, or a narrower one."""
 
     vocab_size: int
     eos_ids: frozenset[int]
     context_length: int
     max_batch: int
+    num_pages: int
+
+    @classmethod
+    def of(cls, loaded: LoadedModel, max_batch: int, num_pages: int) -> Limits:
+        """Of a model in an engine with so many rows and pages."""
+        return cls(
+            vocab_size=loaded.model.vocab_size,
+            eos_ids=loaded.eos_ids,
+            context_length=loaded.model.context_length,
+            max_batch=max_batch,
+            num_pages=num_pages,
+        )
 
     def check_tokens(self, tokens: object) -> list[int]:
         """Token ids that a caller gave, as a list."""
@@ -36,21 +50,27 @@ class Limits:
             message = f"`{param}` makes {num_tokens} tokens, but the context holds {self.context_length}"
             raise ContextLengthExceeded(message, param=param)
 
-    def check_request(self, request: Request, have: int) -> None:
+    def check_request(self, request: Request[Any], have: int) -> None:
         """A request on a state of `have` tokens: what it adds must fit."""
         if isinstance(request, BeamSearch):
             param, more = "max_length", request.max_length
             check_int("num_beams", request.num_beams, 1, self.max_batch)
-        elif isinstance(request, Score):
+        elif isinstance(request, GenerateToken | GenerateMulti):
+            param, more = "max_tokens", request.max_tokens
+            self._check_sampled(request)
+        else:
+            assert isinstance(request, Score)
             param, more = "text", len(request.token_ids)
             if not more:
                 raise InvalidRequest("`text` must not be empty", param="text")
-        else:
-            param, more = "max_tokens", request.max_tokens
-            self._check_sampled(request)
         if have + more > self.context_length:
             left = f"{self.context_length - have}, what the context of {self.context_length} has left"
             raise ContextLengthExceeded(f"`{param}` must be at most {left}, got {more}", param=param)
+
+    def check_pages(self, needed: int) -> None:
+        """A call that can need so many pages. Raises OutOfCapacity."""
+        if needed > self.num_pages:
+            raise OutOfCapacity(f"the call can need {needed} pages, but `kv_memory` holds {self.num_pages}")
 
     def _check_sampled(self, request: GenerateToken | GenerateMulti) -> None:
         """The token ids that a request names, and that they leave something to draw."""

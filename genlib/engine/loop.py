@@ -10,8 +10,6 @@ import threading
 import time
 from collections.abc import Callable
 
-import numpy as np
-
 from ..calls.call import cancelled
 from ..calls.results import Result
 from ..errors import EngineClosed, GenlibError, ModelError
@@ -44,7 +42,6 @@ class Loop:
         self._stopped: list[tuple[Job, int | None, threading.Event]] = []
         self._closed = False
         self._progress = time.monotonic()
-        self._copies = np.zeros((64, 2), np.int32)
         self._thread = threading.Thread(target=self._run, name="genlib-engine", daemon=True)
         self._thread.start()
 
@@ -98,11 +95,8 @@ class Loop:
 
     # Called by jobs, on the thread, with the lock held (jobs.base.Runner).
 
-    def add(self, sequences: list[Sequence]) -> None:
-        self._scheduler.add(sequences)
-
-    def remove(self, sequences: list[Sequence]) -> None:
-        self._scheduler.remove(sequences)
+    def replace(self, gone: Sequence, new: list[Sequence]) -> None:
+        self._scheduler.replace(gone, new)
 
     def finish(self, job: Job, result: Result) -> None:
         self._scheduler.end(job)
@@ -170,14 +164,10 @@ class Loop:
         work = self._scheduler.plan()
         if not work:
             return work, 0
-        table = self._cache.table
-        num_tokens = self._batch.build(work, table)
-        copies = table.num_copies
-        if copies:
-            if copies > len(self._copies):
-                self._copies = np.zeros((2 * copies, 2), np.int32)
-            table.take_copies(self._copies)
-            self._model.copy_pages(self._copies[:copies])
+        num_tokens = self._batch.build(work, self._cache.table)
+        copies = self._cache.take_copies()
+        if len(copies):
+            self._model.copy_pages(copies)
         return work, num_tokens
 
     def _admit(self) -> None:
@@ -207,7 +197,6 @@ class Loop:
         batch, status = self._batch, self._batch.output.status
         sampled = batch.sampled()
         bad = status[: len(sampled)].any()
-        searches: set[int] = set()
         for seq, row, num in batch.rows:
             job = seq.job
             if job.cancelled:
@@ -223,8 +212,7 @@ class Loop:
                     self._break(job, error)
             elif seq.wants is Wants.SCORES:
                 self._guard(job, job.on_scores, [token.logprob for token in sampled[row : row + num]])
-            elif id(job) not in searches:
-                searches.add(id(job))
+            elif seq.index == 0:  # once for all beams of the search
                 self._guard(job, job.on_beams)
         for seq in batch.silent:
             if not seq.pending and not seq.job.cancelled:

@@ -66,14 +66,9 @@ class Scheduler:
             self._width[job] = job.width
             self.running += sequences
 
-    def add(self, sequences: list[Sequence]) -> None:
-        """Further sequences of a job that runs."""
-        self.running += sequences
-
-    def remove(self, gone: list[Sequence]) -> None:
-        """Takes sequences out of the steps to come."""
-        left = set(map(id, gone))
-        self.running = [s for s in self.running if id(s) not in left]
+    def replace(self, gone: Sequence, new: list[Sequence]) -> None:
+        """Takes a sequence out of the steps to come, and puts others of its job in."""
+        self.running = [s for s in self.running if s is not gone] + new
 
     def end(self, job: Job) -> None:
         """Forgets a job, wherever it is, and its sequences."""

@@ -21,11 +21,8 @@ from .sequence import Sequence, Wants
 class Runner(Protocol):
     """Who steps the sequences of jobs: the engine's loop."""
 
-    def add(self, sequences: list[Sequence]) -> None:
-        """Further sequences of a job that runs."""
-
-    def remove(self, sequences: list[Sequence]) -> None:
-        """Takes sequences out of the steps to come."""
+    def replace(self, gone: Sequence, new: list[Sequence]) -> None:
+        """Takes a sequence out of the steps to come, and puts others of its job in."""
 
     def finish(self, job: Job, result: Result) -> None:
         """The job has ended well, with what its call answers."""

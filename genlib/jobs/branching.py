@@ -25,9 +25,8 @@ class BranchingJob(Job):
         return [self._sequence(base, Wants.NOTHING)]
 
     def on_prefilled(self, seq: Sequence) -> None:
-        self.use.runner.remove([seq])
         self.use.store.offer(self.state, self.record, seq.entry)
-        self.use.runner.add(self._spread())
+        self.use.runner.replace(seq, self._spread())
 
     @abstractmethod
     def _spread(self) -> list[Sequence]:

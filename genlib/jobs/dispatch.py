@@ -6,7 +6,8 @@ import secrets
 from typing import Any
 
 from ..calls.call import Call
-from ..calls.requests import BeamSearch, GenerateMulti, Request, Score
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from ..checks import refuse
 from .base import Job, Resources
 from .beam import BeamJob
 from .multi import MultiJob
@@ -14,15 +15,21 @@ from .score import ScoreJob
 from .token import TokenJob
 
 
-def job_for(use: Resources, call: Call[Any], request: Request) -> Job:
+def job_for(use: Resources, call: Call[Any], request: Request[Any]) -> Job:
     """The job of a request. It draws its seed here, if the caller gave none. Raises StateNotFound."""
-    if isinstance(request, BeamSearch):
-        return BeamJob(use, call, request)
-    if isinstance(request, Score):
-        return ScoreJob(use, call, request)
+    match request:
+        case GenerateToken():
+            return TokenJob(use, call, request, _seed(request))
+        case GenerateMulti():
+            return MultiJob(use, call, request, _seed(request))
+        case BeamSearch():
+            return BeamJob(use, call, request)
+        case Score():
+            return ScoreJob(use, call, request)
+    raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch or Score", request)
+
+
+def _seed(request: GenerateToken | GenerateMulti) -> int:
+    """The caller's, or one from the operating system that JavaScript, too, can hold."""
     seed = request.sampling.seed
-    if seed is None:
-        seed = secrets.randbits(53)
-    if isinstance(request, GenerateMulti):
-        return MultiJob(use, call, request, seed)
-    return TokenJob(use, call, request, seed)
+    return secrets.randbits(53) if seed is None else seed

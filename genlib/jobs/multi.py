@@ -94,20 +94,24 @@ class MultiJob(BranchingJob):
         c.take(seq, token)
         if not c.ended:
             return
-        self.use.runner.remove([seq])
         self._left -= 1
         if self.request.keep_states:
             self._kept[seq.index] = seq.entry
         else:
             self._free(seq.entry)
-        if len(self._continuations) < self.request.n:
-            if not self.request.keep_states:
-                ticket = self._ticket(self._ticket_tokens())
-                assert ticket is not None, "the continuation that ended held as many pages"
-                self._tickets.append(ticket)
-            self.use.runner.add([self._next_sequence()])
+        self.use.runner.replace(seq, self._successor())
         if not self._left:
             self._finish()
+
+    def _successor(self) -> list[Sequence]:
+        """The sequence that takes the place of one that has ended, if one is left to be started."""
+        if len(self._continuations) == self.request.n:
+            return []
+        if not self.request.keep_states:
+            ticket = self._ticket(self._ticket_tokens())
+            assert ticket is not None, "the continuation that ended held as many pages"
+            self._tickets.append(ticket)
+        return [self._next_sequence()]
 
     def answer_ended(self) -> None:
         for _ in range(self.request.n):

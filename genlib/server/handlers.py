@@ -166,7 +166,7 @@ class Handlers:
     def _state(self, request: Request) -> State:
         return self._open(request.path_params["state_id"])
 
-    async def _answer(self, request: Request, call_request: CallRequest, encode: Callable[[Any], Any]) -> Response:
+    async def _answer(self, request: Request, call_request: CallRequest[Any], encode: Callable[[Any], Any]) -> Response:
         call = self._engine.submit(call_request)
         async with cancel_when_gone(request.receive, call):
             return as_json(encode(await call))

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .._native import PAGE_SIZE, StateTable
+from ..ops.arrays import Int32
 from .record import Record
 
 
@@ -20,7 +21,7 @@ def pages_for(num_tokens: int) -> int:
     return -(-num_tokens // PAGE_SIZE)
 
 
-def as_int32(token_ids: Sequence[int]) -> np.ndarray[tuple[int], np.dtype[np.int32]]:
+def as_int32(token_ids: Sequence[int]) -> Int32:
     """Token ids as the table takes them."""
     return np.asarray(token_ids, dtype=np.int32)
 
@@ -31,6 +32,7 @@ class Cache:
     def __init__(self, num_pages: int) -> None:
         self.table = StateTable(num_pages)
         self.num_pages = num_pages
+        self._copies = np.zeros((64, 2), np.int32)
         self._idle: OrderedDict[str, tuple[int, int]] = OrderedDict()  # state id → entry, version of the record
 
     def open(self, state_id: str, record: Record, num_tokens: int, more: int) -> int | None:
@@ -69,6 +71,15 @@ class Cache:
             _, (idle, _) = self._idle.popitem(last=False)
             self.table.free(idle)
         return True
+
+    def take_copies(self) -> Int32:
+        """Pages to be copied before the next step writes, in order: [n, 2] (source, destination)."""
+        count = self.table.num_copies
+        if count > len(self._copies):
+            self._copies = np.zeros((2 * count, 2), np.int32)
+        if count:
+            self.table.take_copies(self._copies)
+        return self._copies[:count]
 
     def keep(self, state_id: str, record: Record, entry: int) -> None:
         """Makes `entry`, whose tokens begin the record's, the state's own. It may be dropped from now on."""

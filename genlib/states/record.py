@@ -49,6 +49,12 @@ class Record:
     matches: list[tuple[int, int]] = field(default_factory=list)
     version: int = 0
 
+    @classmethod
+    def given(cls, tokens: list[int], stop_sequences: tuple[str, ...], namespace: int) -> Record:
+        """Of a new state, whose tokens were all given."""
+        segments = [Segment(start=0, generated=False)]
+        return cls(tokens=tokens, segments=segments, stop_sequences=stop_sequences, namespace=namespace)
+
     def copy(self) -> Record:
         """An independent record with the same contents."""
         return replace(
