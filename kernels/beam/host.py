@@ -1,4 +1,4 @@
-"""The same step on the CPU: in C++."""
+"""The step on the CPU, in C++."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class SearchArrays:
 def run(
     logits: torch.Tensor, searches: Searches, kept: CpuOps | None = None, arrays: SearchArrays | None = None
 ) -> None:
-    """Moves on what is not done, by the threads `kept` or by some that live as long as the step."""
+    """Moves on the searches that are not done, by the threads `kept`, or by some that live as long as the step."""
     s = (arrays or SearchArrays()).of(searches)
     live = s.live[: s.num_live[0]]
     going = live[(s.done[live] | s.status[live]) == 0]

@@ -14,8 +14,8 @@ from .searches import Searches
 class Hypothesis:
     """A finished hypothesis. score: the sum of its tokens' log-probabilities over len(tokens) ** length_penalty.
 
-    ended: by an end of text or a stop sequence, not by its length. match_end: bytes of its last token up to the end of
-    its stop sequence, None if none ended it.
+    ended: by an end of text or a stop sequence, and not by its length. match_end: bytes of its last token up to the end
+    of the stop sequence that ended it, None if none did.
     """
 
     tokens: tuple[int, ...]

@@ -1,8 +1,8 @@
 """Tokens in their order, as numbers.
 
-A key is a token's place in the order of all tokens as 64 bits: 32 that order as its value does, then the complement
-of its id. Larger value first, lower id first on a tie, is larger key first; so a kept set is {key >= boundary}. No
-finite value has key 0, which stands for no token.
+A key is a token's place in the order of all tokens, as 64 bits: 32 that order as its value does, then the complement
+of its id. Larger value first, and lower id first on a tie, is larger key first; so what is kept is {key >= boundary}.
+No finite value has key 0, which stands for no token.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def id_of(keys):
 
 @triton.jit
 def exchange(x, WIDTH: tl.constexpr, STEP: tl.constexpr, DESCENDING: tl.constexpr):
-    """Orders the pairs of x whose places differ by STEP: runs of WIDTH one way, the next the other way."""
+    """Orders the pairs of x whose places differ by STEP: runs of WIDTH alternately one way and the other."""
     SIZE: tl.constexpr = x.shape[0]
     pairs = tl.reshape(x, [SIZE // (2 * STEP), 2, STEP])
     other = tl.sum(pairs, 1, keep_dims=True) - pairs

@@ -1,4 +1,4 @@
-"""Launches of kernels, without asking Triton each time which compiled kernel it is to be."""
+"""Launches of kernels, without asking Triton each time which compiled kernel to launch."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 import torch
 
-# Rounding is part of the contracts: nothing may be fused.
+# Rounding is part of the contract: nothing may be fused.
 EXACT = {"enable_fp_fusion": False}
 
 
@@ -26,7 +26,10 @@ def name_callees_first(*functions: Any) -> None:
 
 
 def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
-    """What of arguments decides how Triton compiles them; None if a tensor is not aligned. Others are passed over."""
+    """What decides for which arguments Triton compiles a kernel; None if a tensor is not aligned.
+
+    Of `tensors` what is not a tensor is passed over. numbers: those that Triton specializes, or whose width may vary.
+    """
     there = [tensor for tensor in tensors if isinstance(tensor, torch.Tensor)]
     if any(tensor.data_ptr() % 16 for tensor in there):
         return None
@@ -37,8 +40,8 @@ def kind_of(tensors: Iterable[object], numbers: Iterable[int]) -> Hashable:
 class Launcher:
     """Keeps what has been compiled for one device, by the kind of the call.
 
-    Triton looks at each argument of each launch, 20 to 30 µs for the many of these kernels, to find what it has
-    compiled for such. All launches of a call, and of all calls like it, have the same kinds of arguments.
+    To find what it has compiled, Triton looks at each argument of each launch: 20 to 30 µs for as many as these kernels
+    have. All launches of a call, and of all calls like it, have arguments of the same kinds.
     """
 
     def __init__(self) -> None:

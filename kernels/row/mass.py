@@ -1,4 +1,4 @@
-"""The arithmetic of the sampler on a GPU: masses, random words, probabilities (docs/kernels.md).
+"""The arithmetic on a GPU: masses, random words, probabilities (docs/kernels.md).
 
 Each float operation is rounded by itself, so every kernel that uses these is launched with enable_fp_fusion=False.
 All functions work element by element, on tensors or scalars.
@@ -68,7 +68,7 @@ def random_word(seed, stream, position):
 
 @triton.jit
 def probability(y, total):
-    """Of a token at y where the masses sum to `total`, a float64: its mass without the floor, over it. float32."""
+    """The probability, float32, of a token at y: its mass, not floored, over `total`, the float64 sum of masses."""
     p, t = powers(y)
     n = t.to(tl.int32, bitcast=True) - ROUND_BITS
     power = ((n + 1023).to(tl.int64) << 52).to(tl.float64, bitcast=True)

@@ -1,4 +1,4 @@
-"""Sizes that buffers and kernels of both rooms share."""
+"""Sizes that buffers and kernels share."""
 
 TILE = 1024  # tokens of a tile
 GROUPS = 16  # groups of a tile, whose peaks say which tokens are candidates

@@ -35,14 +35,14 @@ def sample(
 ) -> Sampled:
     """Draws a token from each row of logits [S, V] (float32, bfloat16, float16; rows may lie apart).
 
-    Each parameter is a number for all rows or a tensor [S] on the device of the logits: float32 or float64, top_k
-    int32 or int64, streams int64. A row's draw is a function of its logits, its parameters and its (seeds,
-    streams, positions), int64 [S] each, alone. allowed [S, ceil(V / 32)] int32: bit v % 32 of word v // 32 allows
-    token v. edits: logit bias and occurrences, which the penalties need.
+    Each parameter is a number for all rows or a tensor [S] on the logits' device: float32 or float64; top_k int32 or
+    int64; streams int64. A row's draw depends only on its logits, its parameters and its seeds, streams and positions,
+    int64 [S] each. allowed [S, ceil(V / 32)] int32: bit v % 32 of word v // 32 allows token v. edits: logit bias, and
+    the occurrences that the penalties need.
 
-    out and workspace: buffers of the caller's, else made in each call. On a GPU nothing waits for the host, so that
-    with these the call can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a
-    GPU hold is not checked: a row's status tells of logits that cannot be drawn from.
+    out and workspace: the caller's buffers, else made in each call. On a GPU nothing waits for the host, so a call with
+    both can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU hold is
+    not checked: a row's status says if its logits cannot be drawn from.
     """
     request = Request(
         logits=logits,
@@ -88,8 +88,8 @@ def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) 
 def warm_up(device: torch.device | str, *, vocabulary: int, dtype: torch.dtype = torch.bfloat16) -> None:
     """Compiles what `sample` launches on a GPU for logits of this many columns and this dtype, and waits for it.
 
-    Else the first call of each kind compiles its kernels, which takes tens of seconds, and cannot be captured.
-    Triton keeps them on disk. Parameters as numbers, or as float32, int32 and int64 tensors, need no more.
+    Without this, the first call of each kind compiles its kernels, which takes tens of seconds, and cannot be captured.
+    Triton keeps them on disk. Parameters may be numbers, or float32, int32 and int64 tensors.
     """
     S = 2
     logits = torch.zeros(S, vocabulary, dtype=dtype, device=device)

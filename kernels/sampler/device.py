@@ -1,4 +1,4 @@
-"""From a request to the kernels' terms: which parameters are numbers, converted, and which are tensors."""
+"""A request in the kernels' terms: which parameters are tensors, and which are numbers, converted."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ _FLAGS = {
 
 
 def _given(request: Request) -> int:
-    """The flags of what is a tensor."""
+    """The flags of given.py."""
     flags = sum(flag.value for name, flag in _FLAGS.items() if isinstance(getattr(request, name), torch.Tensor))
     flags += given.MASK.value * (request.allowed is not None)
     return flags + given.EDITS.value * (request.edits is not None)
 
 
 def _tensor(value: object, other: torch.Tensor) -> torch.Tensor:
-    """A tensor [S]; for a number `other`, which is then not read, so that both are one compiled kernel."""
+    """A tensor [S]; for a number `other`, which is not read. So both take the same compiled kernel."""
     return value.contiguous() if isinstance(value, torch.Tensor) else other
 
 
@@ -62,7 +62,7 @@ def _settings(request: Request, work: Work) -> Settings:
 
 
 def _changes(request: Request, work: Work) -> Changes:
-    """Mask, edits and penalties; what is not there is any tensor of its type, which is then not read."""
+    """Mask, edits and penalties."""
     edits = Edits(work.stream, work.top_k, work.top_k, work.scale, work.top_k)
     penalties = (1.0, 0.0, 0.0)  # of no use without edits
     if request.edits is not None:

@@ -15,8 +15,8 @@ class Edits:
     """The tokens of each row whose logits a bias or a penalty changes.
 
     Row s has the entries start[s] to start[s] + count[s] of token, bias and seen: ids ascending, each once. bias is
-    added; seen is −1 for a token that has not occurred, 0 for one that only the prompt has, n for one that occurs n
-    times in generated text. On the device of the logits; there, what the entries hold is not checked.
+    added; seen is −1 for a token that has not occurred, 0 for one that occurs in the prompt only, n for one that occurs
+    n times in generated text. All are on the logits' device; on a GPU, what the entries hold is not checked.
     """
 
     start: torch.Tensor  # [S] int64
@@ -32,9 +32,9 @@ def edits_of(
     *,
     device: torch.device | str = "cpu",
 ) -> Edits:
-    """The edits of S rows: token → bias, and token → times generated (0: only in the prompt), None for no token.
+    """The edits of S rows: token → bias, and token → times generated (0: in the prompt only). None: no token.
 
-    Raises InvalidRequest for an id below 0, a bias that is not finite, or a row too few.
+    Raises InvalidRequest for an id below 0, a bias that is not finite, or a row that is missing.
     """
     counted = [None] * len(bias) if seen is None else seen
     if len(counted) != len(bias):

@@ -1,4 +1,4 @@
-"""The same call on the CPU: by the C++ sampler."""
+"""The call on the CPU: the C++ sampler."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def _integers(value: int | torch.Tensor, S: int, dtype: npt.DTypeLike) -> npt.ND
 
 
 def row_params(request: Request) -> RowParams:
-    """The request as the contract has it."""
+    """The request as RowParams, for numpy."""
     S, edits = request.num_rows, request.edits
     masks = np.zeros((0, (request.vocabulary + 31) // 32), np.uint32)
     if request.allowed is not None:

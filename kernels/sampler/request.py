@@ -20,7 +20,7 @@ HUGE = 2.0**64
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """The arguments of `sample`. Numbers hold for all rows, tensors [S] are on the device of the logits.
+    """The arguments of `sample`. A number is for all rows; a tensor [S] is on the logits' device.
 
     Raises InvalidRequest that names the field. What a tensor on a GPU holds is not read.
     """
@@ -100,7 +100,7 @@ class Request:
     def _check_rows(
         self, name: str, dtypes: tuple[torch.dtype, ...], rule: str, low: float, high: float, also: float | None = None
     ) -> None:
-        """A number from low to high, or `also`, or a tensor of them. Numbers on the CPU are looked at."""
+        """A number from low to high, or `also`, or a tensor of such; what a tensor on the CPU holds is checked."""
         value = getattr(self, name)
         if not isinstance(value, torch.Tensor):
             is_right = is_number(value) if torch.float64 in dtypes else type(value) is int

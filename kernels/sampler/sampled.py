@@ -11,10 +11,10 @@ import torch
 class Sampled:
     """S tokens, and what is known of each.
 
-    probability, logprob: under the model, of the logits as they came, at temperature 1. sampling_probability: under
-    the distribution drawn from. num_kept: tokens that could have been drawn. status: 0 is good; 1: no allowed token
-    has a finite value; 2: a value is +inf; then token is −1. The top_ fields hold the N most likely tokens of the
-    model, best first, −1 where finite ones end; None unless asked for.
+    probability, logprob: under the model: of the unmodified logits, at temperature 1. sampling_probability: under the
+    distribution drawn from. num_kept: how many tokens could have been drawn. status: 0 is good; 1: no allowed token has
+    a finite value; 2: a value is +inf. Where it is not 0, token is −1. The top_ fields hold the model's N most likely
+    tokens, best first, −1 once there are no more finite ones; None unless asked for.
     """
 
     token: torch.Tensor  # [S] int64
@@ -42,7 +42,7 @@ DTYPES = {
 
 
 def new_sampled(rows: int, top_logprobs: int, device: torch.device | str) -> Sampled:
-    """Buffers of undefined contents for S rows, as `sample(out=…)` takes them."""
+    """Uninitialised buffers for S rows, as `sample(out=…)` takes them."""
 
     def empty(name: str) -> torch.Tensor | None:
         if not name.startswith("top_"):
