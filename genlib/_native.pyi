@@ -217,8 +217,8 @@ def read_bandwidth(runtime: CpuRuntime, bytes: int, rounds: int = 5) -> float:
     """Bytes per second that the team reads from a buffer of so many bytes: the best of `rounds`."""
 
 def sample_rows(
-    width: str, logits: NDArray[Any], params: Any, num_draws: NDArray[np.int32], out: Any, threads: int = 1
+    width: str, logits: NDArray[Any], params: Any, num_sampled: NDArray[np.int32], out: Any, threads: int = 1
 ) -> None:
     """The sampler alone, on numpy arrays: `params` and `out` are RowParams and SamplerOutput of genlib.ops.buffers,
-    logits [R, V] float32, float16 or uint16 (bfloat16) with any row stride, num_draws [1]. ValueError names what is
+    logits [R, V] float32, float16 or uint16 (bfloat16) with any row stride, num_sampled [1]. ValueError names what is
     wrong."""

@@ -40,6 +40,13 @@ def check_text(param: str, value: object) -> str:
     return value
 
 
+def check_exactly_one(**given: object) -> None:
+    """Raises InvalidRequest unless one of these parameters, and no other, is not None."""
+    if sum(value is not None for value in given.values()) != 1:
+        names = " and ".join(f"`{name}`" for name in given)
+        raise InvalidRequest(f"give exactly one of {names}", param=next(iter(given)))
+
+
 def is_number(value: object) -> TypeGuard[float]:
     """Whether `value` is an int or float, not a bool, that is a finite float64."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):

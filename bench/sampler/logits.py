@@ -58,7 +58,7 @@ def _logits_of_text(tokens: list[int]) -> np.ndarray:
         plan, entries = batch.plan, np.array([entry], np.int64)
         counts = np.array([N], np.int32)
         table.fill(entries, counts, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables)
-        plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_draws[0] = N, 1, N, 0
+        plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_sampled[0] = N, 1, N, 0
         plan.rows[:N] = np.arange(N)
         model.run(N)
         return np.array(model.logits(0, N))

@@ -97,7 +97,7 @@ def recorded(cell: Cell, device: str, width: str, threads: int) -> Draw:  # noqa
     kinds = (np.int32, np.float32, np.float32, np.float32, np.int32, np.int32)
     tops = (np.int32, np.float32, np.float32)
     out = SamplerOutput(*(np.empty(S, kind) for kind in kinds), *(np.empty((S, N), kind) for kind in tops))
-    plan: Any = SimpleNamespace(num_draws=np.array([S], np.int32))
+    plan: Any = SimpleNamespace(num_sampled=np.array([S], np.int32))
     probability = torch.from_numpy(out.sampling_probability if cell.setting.temperature else out.probability)
     token, steps = torch.from_numpy(out.token), {}
 

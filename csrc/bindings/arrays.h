@@ -95,7 +95,7 @@ inline Count require_count(pybind11::handle rows, const char* name, int64_t most
   return {require<int32_t>(rows, name, {1}).data(), most};
 }
 
-// genlib.ops.base.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the plan
+// genlib.ops.buffers.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the plan
 // may be given others later.
 template <typename Keep>
 PlanView require_plan(pybind11::handle plan, int64_t tokens, Keep keep) {

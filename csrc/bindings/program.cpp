@@ -112,8 +112,8 @@ class BoundProgram {
   void sample(const py::object& logits, const py::object& params, const py::object& plan,
               const py::object& out) {
     const SampleArgs args = sample_args(logits, params, out, keeper());
-    const Count rows = require_count(plan.attr("num_draws"), "plan.num_draws", size_of(logits));
-    add(genlib::sample(program_.runtime(), args, rows), logits, plan.attr("num_draws"));
+    const Count rows = require_count(plan.attr("num_sampled"), "plan.num_sampled", size_of(logits));
+    add(genlib::sample(program_.runtime(), args, rows), logits, plan.attr("num_sampled"));
   }
 
   void beam_step(const py::object& logits, const py::object& searches) {

@@ -15,11 +15,11 @@ namespace genlib {
 namespace {
 
 void sample_rows(const std::string& width, const py::object& logits, const py::object& params,
-                 const py::object& num_draws, const py::object& out, int threads) {
+                 const py::object& num_sampled, const py::object& out, int threads) {
   std::vector<py::object> kept;
   const SampleArgs args =
       sample_args(logits, params, out, [&](const py::object& array) { kept.push_back(array); });
-  const Count rows = require_count(num_draws, "num_draws", py::len(logits));
+  const Count rows = require_count(num_sampled, "num_sampled", py::len(logits));
   Runtime runtime(threads, width_named(width));
   const Operation operation = sample(runtime, args, rows);
   const py::gil_scoped_release release;
@@ -30,7 +30,7 @@ void sample_rows(const std::string& width, const py::object& logits, const py::o
 
 void bind_sampling(py::module_& m) {
   m.def("sample_rows", &sample_rows, py::arg("width"), py::arg("logits"), py::arg("params"),
-        py::arg("num_draws"), py::arg("out"), py::arg("threads") = 1,
+        py::arg("num_sampled"), py::arg("out"), py::arg("threads") = 1,
         "`Ops.sample` alone. width: baseline, avx2 or avx512. Raises ValueError on what the contract does "
         "not allow.");
 }

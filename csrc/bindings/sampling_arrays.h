@@ -1,4 +1,5 @@
-// The sampler's arguments, taken from numpy arrays: logits, and genlib.ops.base.RowParams and Drawn.
+// The sampler's arguments, taken from numpy arrays: logits, and RowParams and SamplerOutput of
+// genlib.ops.buffers.
 #pragma once
 
 #include <pybind11/numpy.h>

@@ -105,7 +105,7 @@ class Batch:
         self.num_new = len(sampled)
         self.new_entries = np.array([seq.entry for seq in sampled], np.int64)
         self._write_searches(searches)
-        plan.num_draws[0] = len(sampled) + scores
+        plan.num_sampled[0] = len(sampled) + scores
         plan.num_rows[0] = row
 
     def _write_samplers(self, seqs: list[Sequence]) -> None:
@@ -138,7 +138,7 @@ class Batch:
 
     def sampled(self) -> list[SampledToken]:
         """What the step gave for its rows, those of beams left out."""
-        out, rows = self.output, int(self.plan.num_draws[0])
+        out, rows = self.output, int(self.plan.num_sampled[0])
         found = list(
             map(
                 SampledToken,

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from ..calls.call import Call
 from ..calls.requests import GenerateToken, Request, Score
 from ..calls.results import R
-from ..checks import check_bool, check_int, check_stop_sequences, check_text, refuse
+from ..checks import check_bool, check_exactly_one, check_int, check_stop_sequences, check_text, refuse
 from ..errors import InvalidRequest
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for
@@ -153,8 +153,7 @@ class Engine:
 
         Raises InvalidRequest, ContextLengthExceeded.
         """
-        if (prompt is None) == (tokens is None):
-            raise InvalidRequest("give `prompt` or `tokens`, one of the two", param="prompt")
+        check_exactly_one(prompt=prompt, tokens=tokens)
         stops = check_stop_sequences(stop_sequences)
         ids = self._first_tokens(prompt) if tokens is None else self._limits.check_tokens(tokens)
         name = "prompt" if tokens is None else "tokens"

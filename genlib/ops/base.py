@@ -130,7 +130,7 @@ class Ops(Protocol):
         """
 
     def sample(self, logits: Buffer, params: RowParams, plan: Plan, out: SamplerOutput) -> None:
-        """Draws a token from each of the first plan.num_draws rows of logits [R, V] (docs/kernels.md)."""
+        """Draws a token from each of the first plan.num_sampled rows of logits [R, V] (docs/kernels.md)."""
 
     def beam_step(self, logits: Buffer, searches: SearchBuffers) -> None:
         """Moves the live searches on by a token, over their rows of logits [R, V] (searches.py)."""

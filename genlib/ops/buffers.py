@@ -30,7 +30,7 @@ class Plan:
     num_tokens: Int32  # [1] N
     num_seqs: Int32  # [1] S
     num_rows: Int32  # [1] R
-    num_draws: Int32  # [1] of the R rows, the first so many are sampled; those behind them are beams'
+    num_sampled: Int32  # [1] of the R rows, the first so many are sampled; those behind them are beams'
     ids: Int32  # [N]
     positions: Int32  # [N]
     starts: Int32  # [S + 1]
@@ -111,7 +111,7 @@ def new_plan(max_tokens: int, max_rows: int, max_pages: int) -> Plan:
         num_tokens=ints(1),
         num_seqs=ints(1),
         num_rows=ints(1),
-        num_draws=ints(1),
+        num_sampled=ints(1),
         ids=ints(max_tokens),
         positions=ints(max_tokens),
         starts=ints(max_rows + 1),

@@ -200,7 +200,7 @@ class ReferenceOps:
         self._do(run)
 
     def sample(self, logits: Float32, params: RowParams, plan: Plan, out: SamplerOutput) -> None:
-        self._do(lambda: reference_sampling.sample(logits, params, int(plan.num_draws[0]), out))
+        self._do(lambda: reference_sampling.sample(logits, params, int(plan.num_sampled[0]), out))
 
     def beam_step(self, logits: Float32, searches: SearchBuffers) -> None:
         self._do(lambda: reference_beam.beam_step(logits, searches))

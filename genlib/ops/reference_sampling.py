@@ -172,8 +172,8 @@ def _write(outcome: Outcome, r: int, top_n: int, out: SamplerOutput) -> None:
         out.top_token[r, i], out.top_probability[r, i], out.top_logprob[r, i] = view
 
 
-def sample(logits: Buffer, params: RowParams, num_draws: int, out: SamplerOutput) -> None:
-    """`Ops.sample` for the first `num_draws` rows. logits [R, V]."""
-    for r in range(num_draws):
+def sample(logits: Buffer, params: RowParams, num_sampled: int, out: SamplerOutput) -> None:
+    """`Ops.sample` for the first `num_sampled` rows. logits [R, V]."""
+    for r in range(num_sampled):
         row = row_of(params, r, logits.shape[1])
         _write(sample_row(logits[r], row), r, row.top_n, out)

@@ -7,16 +7,14 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
-from ..calls.results import BeamResult, MultiResult, Piece, TokenResult, TopLogprob
+from ..calls.results import BeamResult, FinishReason, MultiResult, Piece, TokenResult, TopLogprob
 from ..errors import ModelError
 from ..states.score import ScoreResult
-
-if TYPE_CHECKING:
-    from ..states.state import State
+from ..states.state import State
 
 
 class TopAnswer(Struct, frozen=True, kw_only=True):
@@ -27,44 +25,34 @@ class TopAnswer(Struct, frozen=True, kw_only=True):
     logprob: float
 
 
-class TokenAnswer(Struct, frozen=True, kw_only=True):
-    """text == "".join(new_tokens); the other lists have one entry for each of new_tokens.
+class Continuation(Struct, frozen=True, kw_only=True):
+    """Generated tokens. text == "".join(new_tokens); the other lists have one entry for each of new_tokens.
 
     top_logprobs is empty unless asked for.
     """
 
-    state_id: str
     text: str
     new_tokens: Sequence[str]
     probabilities: Sequence[float]
     finished: bool
-    finish_reason: Literal["stop_sequence", "end_of_text"] | None
+    finish_reason: FinishReason | None
     token_ids: Sequence[int]
     logprobs: Sequence[float]
     seed: int
     stop_sequence: str | None
     top_logprobs: Sequence[Sequence[TopAnswer]]
+
+
+class TokenAnswer(Continuation, frozen=True, kw_only=True):
+    """What was generated, and the state that has it now."""
+
+    state_id: str
 
 
 class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
     """One `data:` object of a stream: a token, or with `done` the whole answer."""
 
     done: bool
-
-
-class Continuation(Struct, frozen=True, kw_only=True):
-    """One of n, with what generate_token answers."""
-
-    text: str
-    new_tokens: Sequence[str]
-    probabilities: Sequence[float]
-    finished: bool
-    finish_reason: Literal["stop_sequence", "end_of_text"] | None
-    token_ids: Sequence[int]
-    logprobs: Sequence[float]
-    seed: int
-    stop_sequence: str | None
-    top_logprobs: Sequence[Sequence[TopAnswer]]
 
 
 class MultiAnswer(Struct, frozen=True, kw_only=True):

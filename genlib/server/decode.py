@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from ..checks import check_text
 from ..errors import InvalidRequest, UnknownField
 from .wire import Body
 
@@ -75,19 +76,12 @@ def _convert(name: str, value: Any, kind: Any) -> Any:
     except msgspec.ValidationError:
         raise _mismatch(name, value, kind) from None
     if isinstance(converted, str):
-        _check_text(name, converted)
+        check_text(name, converted)
     elif isinstance(converted, list):
         for i, item in enumerate(converted):
             if isinstance(item, str):
-                _check_text(f"{name}[{i}]", item)
+                check_text(f"{name}[{i}]", item)
     return converted
-
-
-def _check_text(name: str, value: str) -> None:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        raise InvalidRequest(f"`{name}` must not hold half of a surrogate pair", param=name) from None
 
 
 def _mismatch(name: str, value: Any, kind: Any) -> InvalidRequest:

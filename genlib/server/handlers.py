@@ -14,7 +14,7 @@ from starlette.responses import Response
 
 from ..calls.requests import Score
 from ..checks import check_int
-from ..errors import InvalidRequest, StateNotFound
+from ..errors import StateNotFound
 from . import answers
 from .connection import cancel_when_gone
 from .failure import Stalled
@@ -75,8 +75,6 @@ class Handlers:
 
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
-        if (body.prompt is None) == (body.tokens is None):
-            raise InvalidRequest("give exactly one of `prompt` and `tokens`", param="prompt")
         create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
         return as_json(answers.state_answer(await anyio.to_thread.run_sync(create)), 201)
 

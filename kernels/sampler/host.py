@@ -73,7 +73,7 @@ def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
         top_probability=out.top_probabilities.numpy() if N else np.empty((S, 0), np.float32),
         top_logprob=out.top_logprobs.numpy() if N else np.empty((S, 0), np.float32),
     )
-    plan: Any = SimpleNamespace(num_draws=np.array([S], np.int32))
+    plan: Any = SimpleNamespace(num_sampled=np.array([S], np.int32))
     with borrowed(ops, S) as runner:
         runner.sample(array_of(request.logits), row_params(request), plan, drawn)
     out.token.copy_(torch.from_numpy(drawn.token))

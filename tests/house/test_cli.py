@@ -16,7 +16,8 @@ import pytest
 from support.process import finish, serving
 
 import genlib
-from genlib.cli import _size, main
+from genlib.cli import main
+from genlib.cli.engine import _size
 
 PROMPT = "The quick brown fox"
 

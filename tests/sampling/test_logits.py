@@ -80,7 +80,7 @@ def test_recorded_steps_take_rows_with_strides(width: str, dtype: str) -> None:
     spaced = np.full((len(rows), 2, (V + 5) * rows.itemsize), 0xFF, np.uint8).view(rows.dtype)
     spaced[:, 1, 3:-2] = rows
     ops = CpuOps(2, width)
-    plan: Any = SimpleNamespace(num_draws=np.array([len(rows)], np.int32))
+    plan: Any = SimpleNamespace(num_sampled=np.array([len(rows)], np.int32))
     for logits in (spaced[:, 1, 3:-2], rows[::-1].copy()[::-1], np.broadcast_to(rows[1], rows.shape)):
         out = new_drawn(len(rows), top_n)
         ops.record(lambda logits=logits, out=out: ops.sample(logits, params, plan, out)).replay()

@@ -128,7 +128,7 @@ def test_logits_that_do_not_fit(logits: Any) -> None:
 
 def recorded(params: RowParams, logits: Any, out: SamplerOutput, threads: int = 1) -> Any:
     ops = CpuOps(threads)
-    plan: Any = SimpleNamespace(num_draws=np.array([len(logits)], np.int32))
+    plan: Any = SimpleNamespace(num_sampled=np.array([len(logits)], np.int32))
     return ops.record(lambda: ops.sample(logits, params, plan, out))
 
 

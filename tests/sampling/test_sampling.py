@@ -231,14 +231,14 @@ def test_rows_do_not_depend_on_company_strides_or_threads(width: str) -> None:
 
 
 @pytest.mark.parametrize("width", ["reference", *widths()])
-def test_rows_behind_num_draws_are_left_alone(width: str) -> None:
+def test_rows_behind_num_sampled_are_left_alone(width: str) -> None:
     logits = np.zeros((3, 5), np.float32)
-    out = run(width, logits, params_of([Case()] * 3, 5), num_draws=1)
+    out = run(width, logits, params_of([Case()] * 3, 5), num_sampled=1)
     untouched = new_drawn(3)
     for field in dataclasses.fields(out):
         assert np.array_equal(getattr(out, field.name)[1:], getattr(untouched, field.name)[1:], equal_nan=True)
     assert out.status[0] == 0
-    assert run(width, logits, params_of([Case()] * 3, 5), num_draws=0).token[0] == -99
+    assert run(width, logits, params_of([Case()] * 3, 5), num_sampled=0).token[0] == -99
 
 
 def test_host_constants() -> None:

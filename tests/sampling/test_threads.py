@@ -31,7 +31,7 @@ SIZES += [(45057, "bfloat16"), (45057, "float16")]
 
 def replay(ops: CpuOps, logits: Any, cases: list[Case]) -> SamplerOutput:
     out = new_drawn(len(logits), max(case.top_n for case in cases))
-    plan: Any = SimpleNamespace(num_draws=np.array([len(logits)], np.int32))
+    plan: Any = SimpleNamespace(num_sampled=np.array([len(logits)], np.int32))
     ops.record(lambda: ops.sample(logits, params_of(cases, logits.shape[1]), plan, out)).replay()
     return out
 

@@ -84,7 +84,7 @@ class FakeModel:
         params, out = self.buffers.params, self.buffers.output
         rng = np.random.default_rng(zlib.crc32(context))
         self._logits[r] = rng.normal(size=VOCABULARY).astype(np.float32) * 3
-        if r >= self.buffers.plan.num_draws[0]:
+        if r >= self.buffers.plan.num_sampled[0]:
             return
         key = f"{params.seed[r]} {params.stream[r]} {params.position[r]} {params.scale[r]}"
         h = zlib.crc32(context + key.encode())

@@ -37,7 +37,7 @@ class Bench:
         plan = self.batch.plan
         handles, numbers = np.array(entries, np.int64), np.array(counts, np.int32)
         n = self.table.fill(handles, numbers, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables)
-        plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_draws[0] = n, len(entries), n, 0
+        plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_sampled[0] = n, len(entries), n, 0
         plan.rows[:n] = np.arange(n)
         self.model.run(n)
         self.table.commit_many(handles, plan.lengths[: len(entries)])

@@ -112,9 +112,9 @@ def _has(width: str) -> bool:
     return True
 
 
-def run(width: str, logits: Any, params: RowParams, num_draws: int | None = None, threads: int = 1) -> SamplerOutput:
+def run(width: str, logits: Any, params: RowParams, num_sampled: int | None = None, threads: int = 1) -> SamplerOutput:
     """The C++ sampler, or numpy's for the width "reference"."""
-    rows = len(logits) if num_draws is None else num_draws
+    rows = len(logits) if num_sampled is None else num_sampled
     out = new_drawn(len(logits), max(params.top_n, default=0))
     if width == "reference":
         reference.sample(logits, params, rows, out)

@@ -15,7 +15,7 @@ from support.http import Client
 
 from genlib.calls.requests import GenerateToken, Score
 from genlib.calls.results import BeamResult, MultiResult, Piece, TokenResult
-from genlib.checks import check_int, check_stop_sequences, check_text
+from genlib.checks import check_exactly_one, check_int, check_stop_sequences, check_text
 from genlib.errors import CallCancelled, ContextLengthExceeded, InvalidRequest, StateBusy, StateNotFound
 from genlib.server import create_app
 from genlib.states.score import ScoreResult
@@ -224,6 +224,7 @@ class FakeEngine:
         tokens: Iterable[int] | None = None,
         stop_sequences: Iterable[str] = (),
     ) -> FakeState:
+        check_exactly_one(prompt=prompt, tokens=tokens)
         self.check_length(len(prompt or ""), "prompt")
         given = list(map(ord, check_text("prompt", prompt))) if tokens is None else list(tokens)
         for i, token in enumerate(given):

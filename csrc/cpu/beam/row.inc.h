@@ -28,7 +28,7 @@ inline BeamFound beam_row(const LogitArgs& args, const BeamRow& beam, BeamCandid
   const float peak = row.against.peak;
   if (peak == __builtin_inff()) return {0, sampling::kInfinite};
   if (peak == -__builtin_inff()) return {0, sampling::kNothingFinite};
-  if (beam.sum < beam.least) return {0, sampling::kDrawn};
+  if (beam.sum < beam.least) return {0, sampling::kSampled};
   const double log_of_total = sampling::log_total(sum_tiles(row, nullptr).model);
   BestCandidates best = {to, beam.wanted, 0};
   float floor = kLowest;
@@ -49,7 +49,7 @@ inline BeamFound beam_row(const LogitArgs& args, const BeamRow& beam, BeamCandid
       }
     }
   }
-  return {best.count, sampling::kDrawn};
+  return {best.count, sampling::kSampled};
 }
 
 }  // namespace genlib::GENLIB_WIDTH

@@ -67,7 +67,7 @@ class BeamStep {
   void choose(Runtime& runtime, int live) const {
     BeamCandidate* all = candidates(runtime, live, 0);
     int64_t count = 0;
-    int32_t status = sampling::kDrawn;
+    int32_t status = sampling::kSampled;
     for (int lane = 0; lane < beams(live); ++lane) {
       const BeamFound& row = found(runtime, live, lane);
       const BeamCandidate* from = candidates(runtime, live, lane);
@@ -76,7 +76,7 @@ class BeamStep {
       status = std::max(status, row.status);
     }
     args_.status[slot(live)] = status;
-    if (status == sampling::kDrawn) advance_search(args_, live, all, count);
+    if (status == sampling::kSampled) advance_search(args_, live, all, count);
   }
 
   BeamArgs args_;

@@ -20,7 +20,7 @@ struct Count {
   }
 };
 
-// The index tensors of a step, as genlib.ops.base.Plan has them. Page ids and lengths are those that the
+// The index tensors of a step, as genlib.ops.buffers.Plan has them. Page ids and lengths are those that the
 // state table wrote: within the tables, they are trusted.
 struct PlanView {
   Count num_tokens, num_seqs;

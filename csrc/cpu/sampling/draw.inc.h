@@ -180,7 +180,7 @@ static void sample_row(const SampleArgs& args, int r, const SampleScratch& room,
   const double log_of_total = sampling::log_total(totals.model);
   report_model(args, r, model, totals.model, log_of_total);
   if (args.top_n[r] > 0) report_top(args, r, &model, totals.model, log_of_total);
-  args.status[r] = sampling::kDrawn;
+  args.status[r] = sampling::kSampled;
 }
 
 // Rows first_row to last_row, which check_sample_rows has passed. scratch: sample_scratch_bytes(V), 64-byte

@@ -17,7 +17,7 @@ struct LogitArgs {
 };
 
 // Pointers into the caller's buffers, read and written when the step runs; nobody may change them while it
-// does. Fields as in RowParams and Drawn.
+// does. Fields as in RowParams and SamplerOutput.
 struct SampleArgs : LogitArgs {
   const float* scale;
   const int32_t* top_k;
@@ -109,7 +109,7 @@ namespace sampling {
 
 inline constexpr float kModelScale = 0x1.715476p+0f;  // float32(log2 e): temperature 1
 
-enum Status : int32_t { kDrawn = 0, kNothingFinite = 1, kInfinite = 2 };
+enum Status : int32_t { kSampled = 0, kNothingFinite = 1, kInfinite = 2 };
 
 // A token's mass and more than its mass: 2^(y + 1/2) = p * 2^n, for y = (value - peak) * scale.
 struct Power {

@@ -1,0 +1,37 @@
+"""What all commands take: the engine's options."""
+
+from __future__ import annotations
+
+import argparse
+import re
+
+from ..engine.engine import Engine
+
+_UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
+
+
+def add_engine_options(parser: argparse.ArgumentParser) -> None:
+    """Those of Engine; what is not given is left to it."""
+    group = parser.add_argument_group("engine")
+    group.add_argument("--model", metavar="PATH", help="checkpoint folder (default: the embedded model)")
+    group.add_argument("--device", help='"auto" or "cpu"')
+    group.add_argument("--dtype", help='weights: "auto", "float32", "bfloat16" or "float16"')
+    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
+    group.add_argument("--kv-memory", type=_size, metavar="SIZE", help="memory for the KV cache, such as 512M or 2G")
+    group.add_argument("--max-batch", type=int, metavar="N", help="maximum number of sequences in a step")
+    group.add_argument("--prefill-chunk", type=int, metavar="N", help="maximum number of tokens in a step")
+    group.add_argument("--max-queue", type=int, metavar="N", help="maximum number of calls that wait")
+
+
+def _size(text: str) -> int:
+    match = re.fullmatch(r"(\d+)([kmg]?)(i?b)?", text.strip().lower())
+    if match is None:
+        raise argparse.ArgumentTypeError(f"must be bytes, such as 512M or 2G, got {text!r}")
+    return int(match[1]) * _UNITS[match[2]]
+
+
+def make_engine(args: argparse.Namespace) -> Engine:
+    """The engine that the arguments ask for."""
+    names = ("device", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
+    given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
+    return Engine(args.model, **given)

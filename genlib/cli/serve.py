@@ -1,0 +1,61 @@
+"""genlib serve: answer over HTTP."""
+
+from __future__ import annotations
+
+import argparse
+from functools import partial
+from pathlib import Path
+
+from ..checks import check_int
+from ..errors import GenlibError
+from .engine import add_engine_options, make_engine
+
+
+def add_options(parser: argparse.ArgumentParser) -> None:
+    """Of the command."""
+    parser.set_defaults(run=serve)
+    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
+    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
+    parser.add_argument("--api-key-file", metavar="FILE", help="its text is the key that requests must carry")
+    parser.add_argument(
+        "--drain-timeout", type=int, default=30, metavar="S", help="for running requests at the end (default: 30)"
+    )
+    levels = ("critical", "error", "warning", "info", "debug")
+    parser.add_argument("--log-level", choices=levels, default="warning", help="default: warning")
+    add_engine_options(parser)
+
+
+def serve(args: argparse.Namespace) -> None:
+    """genlib serve"""
+    try:
+        from ..server import create_app  # noqa: PLC0415 (an extra, which the other commands do without)
+        from ..server.run import address, listen  # noqa: PLC0415
+        from ..server.run import serve as run  # noqa: PLC0415
+    except ModuleNotFoundError as error:
+        raise GenlibError(f"serving needs the package {error.name!r}: pip install 'genlib[server]'") from error
+    check_int("port", args.port, 0, 65535)
+    check_int("drain_timeout", args.drain_timeout, 0)
+    key = None if args.api_key_file is None else _read_key(args.api_key_file)
+    try:
+        sock = listen(args.host, args.port)
+    except OSError as error:
+        raise GenlibError(f"cannot listen on {args.host}, port {args.port}: {error}") from error
+    url = address(sock)
+    run(
+        partial(make_engine, args),
+        partial(create_app, api_key=key),
+        sock,
+        drain_timeout=args.drain_timeout,
+        log_level=args.log_level,
+        on_ready=lambda: print(f"genlib is listening on {url}", flush=True),
+    )
+
+
+def _read_key(path: str) -> str:
+    try:
+        key = Path(path).read_text(encoding="utf-8").strip()
+    except (OSError, UnicodeDecodeError) as error:
+        raise GenlibError(f"cannot read the key from {path}: {error}") from error
+    if not key:
+        raise GenlibError(f"{path} holds no key")
+    return key
