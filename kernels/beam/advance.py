@@ -23,7 +23,7 @@ class Layout(NamedTuple):
 
 
 @triton.jit
-def keep_running(searches, work, search, keys, n, step, past_stride, LOG_SIZE: tl.constexpr):
+def keep_running(searches, work, search, lanes, keys, n, step, past_stride, LOG_SIZE: tl.constexpr):
     """Stores the beams of the next step, best running score first. Gives the best one's. step: counts from 0."""
     rank = tl.arange(0, 2**LOG_SIZE)
     there = rank < n
@@ -35,7 +35,7 @@ def keep_running(searches, work, search, keys, n, step, past_stride, LOG_SIZE: t
     at = search.first * LISTED + tl.where(kept, id_of(order), 0)
     lane, token = place_of(tl.load(work.keys + at))
     running = value_of(order)
-    to = search.lane + rank
+    to = lanes + rank
     tl.store(searches.score + to, running, mask=kept)
     tl.store(searches.parent + to, lane, mask=kept)
     tl.store(searches.token + to, token, mask=kept)
@@ -48,20 +48,21 @@ def keep_running(searches, work, search, keys, n, step, past_stride, LOG_SIZE: t
 @triton.jit
 def advance(searches, work, search, keys, n, layout, LOG_SIZE: tl.constexpr):
     """Steps 3 to 6 of docs/kernels.md. keys [2 ** LOG_SIZE]: the search's n best candidates, best first."""
-    slot = search.slot
+    slot, beams = search.slot, search.beams
+    lanes = tl.load(searches.lane + slot)
     norms = searches.norms + slot * layout.norms_stride
     length = tl.load(searches.length + slot) + 1
     stops_full = tl.load(searches.stop_when_full + slot) != 0
     improves = tl.load(searches.may_improve + slot)
     is_last = length >= tl.load(searches.max_length + slot)
-    all_end = note_ends(searches, work, search, keys, n, layout.num_eos, is_last, LOG_SIZE)
-    if (improves != 0) & ((is_full(searches, search, LOG_SIZE) & stops_full) == 0):
-        enter_pool(searches, work, search, n, length, tl.load(norms + length), LOG_SIZE)
-    best = keep_running(searches, work, search, keys, n, length - 1, layout.past_stride, LOG_SIZE)
+    all_end = note_ends(searches, work, search, lanes, keys, n, layout.num_eos, is_last, LOG_SIZE)
+    if (improves != 0) & ((is_full(searches, lanes, beams, LOG_SIZE) & stops_full) == 0):
+        enter_pool(searches, work, search, lanes, n, length, tl.load(norms + length), LOG_SIZE)
+    best = keep_running(searches, work, search, lanes, keys, n, length - 1, layout.past_stride, LOG_SIZE)
     bound = tl.load(searches.bound_length + slot)
     bound = quotient(best, tl.load(norms + tl.where(bound != 0, bound, length)))
-    improves = tl.where(improves != 0, may_improve(searches, search, bound, LOG_SIZE), 0)
-    is_done = (improves == 0) | (is_full(searches, search, LOG_SIZE) & stops_full) | all_end
+    improves = tl.where(improves != 0, may_improve(searches, lanes, beams, bound, LOG_SIZE), 0)
+    is_done = (improves == 0) | (is_full(searches, lanes, beams, LOG_SIZE) & stops_full) | all_end
     tl.debug_barrier()
     tl.store(searches.length + slot, length)
     tl.store(searches.may_improve + slot, improves)

@@ -87,8 +87,8 @@ def step_search(logits, searches, work, slot, first, beams, layout, LOG_SIZE: tl
     nothing = tl.max((peaks == -INFINITY).to(tl.int32))
     status = tl.where(tl.max(peaks) == INFINITY, 2, nothing)
     if status == 0:
-        search = OneSearch(slot, first, tl.load(searches.lane + slot), beams)
         n = tl.minimum(tl.load(searches.num_candidates + slot), beams * logits.size)
+        search = OneSearch(slot, first, beams)
         keys = choose_candidates(logits, searches, work, search, n, LOG_SIZE)
         advance(searches, work, search, keys, n, layout, LOG_SIZE)
     tl.store(searches.status + slot, status)

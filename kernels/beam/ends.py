@@ -36,12 +36,12 @@ def follow(searches, state, token, there):
 
 
 @triton.jit
-def note_ends(searches, work, search, keys, n, num_eos, is_last, LOG_SIZE: tl.constexpr):
+def note_ends(searches, work, search, lanes, keys, n, num_eos, is_last, LOG_SIZE: tl.constexpr):
     """Leaves in work what becomes of each of the n candidates, by rank. Gives whether all of them end."""
     rank = tl.arange(0, 2**LOG_SIZE)
     there = rank < n
     lane, token = place_of(keys)
-    state = tl.load(searches.stop_state + search.lane + lane, mask=there, other=0)
+    state = tl.load(searches.stop_state + lanes + lane, mask=there, other=0)
     state, match_end = follow(searches, state, token, there)
     ended = match_end != NO_MATCH
     for e in range(0, num_eos):

@@ -13,16 +13,16 @@ from .scores import place_of, quotient
 
 
 @triton.jit
-def pool_field(field, lane, old, kept, is_old, new):
+def pool_field(field, lanes, old, kept, is_old, new):
     """A field of the pool, of hypotheses that were in it or come new."""
-    return tl.where(is_old, tl.load(field + lane + old, mask=is_old & kept, other=0), new)
+    return tl.where(is_old, tl.load(field + lanes + old, mask=is_old & kept, other=0), new)
 
 
 @triton.jit
-def enter_pool(searches, work, search, n, length, norm, LOG_SIZE: tl.constexpr):
+def enter_pool(searches, work, search, lanes, n, length, norm, LOG_SIZE: tl.constexpr):
     """Lets candidates that end, and rank among the first K, into the pool: behind what is as good there."""
     rank = tl.arange(0, 2**LOG_SIZE)
-    lanes, beams = search.lane, search.beams
+    beams = search.beams
     is_old = rank < beams
     new = search.first * LISTED + rank - beams
     comes = (rank >= beams) & (rank < 2 * beams) & (rank - beams < n)
@@ -56,17 +56,17 @@ def enter_pool(searches, work, search, n, length, norm, LOG_SIZE: tl.constexpr):
 
 
 @triton.jit
-def is_full(searches, search, LOG_SIZE: tl.constexpr):
+def is_full(searches, lanes, beams, LOG_SIZE: tl.constexpr):
     """Whether the pool has K hypotheses."""
     rank = tl.arange(0, 2**LOG_SIZE)
-    return tl.min(tl.load(searches.pool_length + search.lane + rank, mask=rank < search.beams, other=1)) > 0
+    return tl.min(tl.load(searches.pool_length + lanes + rank, mask=rank < beams, other=1)) > 0
 
 
 @triton.jit
-def may_improve(searches, search, bound, LOG_SIZE: tl.constexpr):
+def may_improve(searches, lanes, beams, bound, LOG_SIZE: tl.constexpr):
     """Whether a score of `bound` is better than the worst finished one, or there is a place for it."""
     rank = tl.arange(0, 2**LOG_SIZE)
-    kept = rank < search.beams
-    worst = tl.min(tl.load(searches.pool_score + search.lane + rank, mask=kept, other=INFINITY))
-    there = tl.load(searches.pool_length + search.lane + rank, mask=kept, other=0) > 0
+    kept = rank < beams
+    worst = tl.min(tl.load(searches.pool_score + lanes + rank, mask=kept, other=INFINITY))
+    there = tl.load(searches.pool_length + lanes + rank, mask=kept, other=0) > 0
     return tl.max((kept & (bound > tl.where(there, worst, OUT))).to(tl.int32))

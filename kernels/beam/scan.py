@@ -58,12 +58,12 @@ def list_reaching(logits, searches, work, search, listed, ties):
     """
     count = 0
     tied = 0
+    lanes = tl.load(searches.lane + search.slot)
     for lane in range(0, search.beams):
         s = search.first + lane
         floor = tl.load(work.floor + s)
         high = tl.load(work.high + s)
-        score = tl.load(searches.score + search.lane + lane)
-        beam = Beam(tl.load(work.peak + s), tl.load(work.log_total + s), score)
+        beam = Beam(tl.load(work.peak + s), tl.load(work.log_total + s), tl.load(searches.score + lanes + lane))
         end = tl.where(floor <= order_bits(beam.peak), logits.size, 0)
         for begin in range(0, end, CHUNK):
             ids, x, orders = load_orders(logits, s, begin)

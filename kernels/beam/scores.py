@@ -30,20 +30,20 @@ class Beam(NamedTuple):
 
 
 class OneSearch(NamedTuple):
-    """Where one search lies among all: its slot, rows and lanes. Scalars."""
+    """Where one search lies among all: its slot and rows. Scalars."""
 
     slot: Any
     first: Any  # its first row, int64
-    lane: Any  # its first lane
     beams: Any  # its rows, and lanes
 
 
 @triton.jit
 def load_beams(searches, work, search, rank, there):
     """The beams `rank` of a search, where they are there; zeros elsewhere."""
+    lanes = tl.load(searches.lane + search.slot)
     peak = tl.load(work.peak + search.first + rank, mask=there, other=0.0)
     log_total = tl.load(work.log_total + search.first + rank, mask=there, other=0.0)
-    score = tl.load(searches.score + search.lane + rank, mask=there, other=0.0)
+    score = tl.load(searches.score + lanes + rank, mask=there, other=0.0)
     return Beam(peak, log_total, score)
 
 

@@ -13,6 +13,7 @@ Names in all kernels:
     x, z, y  a logit as it came; the value it is drawn by; the base-2 logarithm of its relative probability
     peak     the largest of a row, or of a tile
     key      a token's place in the order of all; boundary: the lowest key that is kept; low, high: keys around it
+    slot     a search, of all; search: where its rows are; lanes: its first lane; lane: a beam, counted from that
 
 Shapes: S rows, V tokens, T tiles of a row, E edits, N most likely tokens, B searches, K beams of a search, U blocks of
 a row. Buffers come in NamedTuples, whose fields carry their shapes: `Work` and `BeamWork`, `Changes`, `Settings`,
