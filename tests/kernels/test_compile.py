@@ -12,7 +12,6 @@ import pytest
 from support.paths import TESTS
 
 ARCHITECTURES = (80, 90, 100)
-SCRIPT = TESTS / "support" / "kernels_compile.py"
 # With and without mask or edits: 4 of sweep, 4 of choose, 2 each of split and finish; and tops.
 # Of the beam step's: one, and one for each size of sort. Of sweep and split, those for two more dtypes.
 VARIANTS = 13 + 5 + 2 * 6
@@ -23,8 +22,11 @@ Reports = list[dict[str, Any]]
 def lines() -> Reports:
     """From one process for each architecture, side by side: Triton cannot interpret and compile in one process."""
     environment = os.environ | {"TRITON_INTERPRET": "0"}
-    commands = [[sys.executable, str(SCRIPT), str(arch)] for arch in ARCHITECTURES]
-    processes = [subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) for command in commands]
+    command = [sys.executable, "-m", "support.kernels_compile"]
+    processes = [
+        subprocess.Popen([*command, str(arch)], cwd=TESTS, env=environment, stdout=subprocess.PIPE)
+        for arch in ARCHITECTURES
+    ]
     outputs = [process.communicate()[0] for process in processes]
     assert [process.returncode for process in processes] == [0] * len(processes)
     return [json.loads(line) for output in outputs for line in output.splitlines()]

@@ -1,6 +1,6 @@
 """Compiles what the sampler and the beam step launch, ahead of time and without a GPU, and reports on it as JSON lines.
 
-    TRITON_INTERPRET=0 python tests/support/kernels_compile.py 90
+    cd tests && TRITON_INTERPRET=0 python -m support.kernels_compile 90
 
 One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
 rounding forbids. Kernels, arguments and options are those that are launched. The last line is
