@@ -3,7 +3,8 @@
     from genlib.kernels import sample
     drawn = sample(logits, temperature=0.8, top_p=0.95, seeds=seeds, positions=positions)
 
-Importing this needs torch, and no GPU.
+Importing this needs torch, and no GPU. Read row first, what the two share and how its names are used in all kernels;
+then sampler; then beam. Neither of these imports the other.
 """
 
 if __name__ != "genlib.kernels":

@@ -5,15 +5,12 @@ from __future__ import annotations
 import triton
 import triton.language as tl
 
-from ..row import sizes
 from ..row.keys import LOWEST
 from ..row.threshold import nth_largest
-from ..row.tiles import load_values, num_tiles, row_and_tile, row_max, without_nan
+from ..row.tiles import SEGMENT, SEGMENTS, load_values, num_tiles, row_and_tile, row_max, without_nan
 
-SEGMENT = tl.constexpr(sizes.GROUPS)
-SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
-SLOTS = tl.constexpr(32)  # looked at together
-PEAKS = tl.constexpr(512)
+SLOTS = tl.constexpr(32)  # searches that are looked at together
+PEAKS = tl.constexpr(512)  # and peaks
 
 
 @triton.jit

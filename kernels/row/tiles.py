@@ -15,6 +15,8 @@ from . import sizes
 from .mass import INFINITY
 
 TILE = tl.constexpr(sizes.TILE)
+SEGMENT = tl.constexpr(sizes.GROUPS)  # consecutive ids of a tile whose peaks are looked for, one of each group
+SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
 WIDEST = tl.constexpr(sizes.WIDEST)
 FEW_TILES = tl.constexpr(128)  # read at once where registers are few
 LARGEST_ID = tl.constexpr(0x7FFFFFFF)  # no token's

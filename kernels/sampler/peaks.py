@@ -7,12 +7,11 @@ import triton.language as tl
 
 from ..row import sizes
 from ..row.mass import INFINITY, MODEL_SCALE
-from ..row.tiles import LARGEST_ID, load_values, num_tiles, without_nan
+from ..row.tiles import LARGEST_ID, SEGMENT, SEGMENTS, load_values, num_tiles, without_nan
 from .given import TEMPERATURE
 from .values import num_edits, processed
 
-GROUPS = SEGMENT = tl.constexpr(sizes.GROUPS)
-SEGMENTS = tl.constexpr(sizes.TILE // sizes.GROUPS)
+GROUPS = tl.constexpr(sizes.GROUPS)
 
 
 @triton.jit
