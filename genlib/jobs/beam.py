@@ -212,7 +212,7 @@ class BeamJob(BranchingJob):
             finished=self.record.finished or token_ids[-1] in self.use.eos_ids,
             match_end=None if h is None else h.match_end,
         )
-        return self.use.store.keep(self.record, new, self.record.stream, entry)
+        return self.use.store.keep(self.record, new, self.record.random_stream, entry)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
         """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""

@@ -77,7 +77,7 @@ class MultiJob(BranchingJob):
         entry = self._branch(self.request.max_tokens)
         seq = self._sequence(entry, Wants.TOKEN, index=i)
         seq.sampler = self._sampler.sequence(
-            self._stream(i), forked(self.request.token_mask), eos_banned=self._continuations[i].eos_banned
+            self._random_stream(i), forked(self.request.token_mask), eos_banned=self._continuations[i].eos_banned
         )
         return seq
 
@@ -86,8 +86,8 @@ class MultiJob(BranchingJob):
         self._continuations.append(c)
         return len(self._continuations) - 1
 
-    def _stream(self, i: int) -> int:
-        return splitmix64(self.record.stream, i) if i else self.record.stream
+    def _random_stream(self, i: int) -> int:
+        return splitmix64(self.record.random_stream, i) if i else self.record.random_stream
 
     def on_token(self, seq: Sequence, token: SampledToken) -> None:
         c = self._continuations[seq.index]
@@ -126,11 +126,11 @@ class MultiJob(BranchingJob):
                 entry = self._kept.get(i)
                 if entry is not None:
                     self._entries.remove(entry)
-                state = self._keep(c, self._stream(i), entry)
+                state = self._keep(c, self._random_stream(i), entry)
             results.append(c.result(self.state.id, state))
         self.release()
         result = MultiResult(state_id=self.state.id, continuations=tuple(results), seed=self.seed)
         self.use.runner.finish(self, result)
 
-    def _keep(self, c: Continuation, stream: int, entry: int | None) -> State:
-        return self.use.store.keep(self.record, c.generated, stream, entry)
+    def _keep(self, c: Continuation, random_stream: int, entry: int | None) -> State:
+        return self.use.store.keep(self.record, c.generated, random_stream, entry)

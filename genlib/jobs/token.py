@@ -43,7 +43,7 @@ class TokenJob(Job):
             return None
         seq = self._sequence(self._entry, Wants.TOKEN)
         seq.sampler = self._sampler.sequence(
-            self.record.stream, self.request.token_mask, eos_banned=self.continuation.eos_banned
+            self.record.random_stream, self.request.token_mask, eos_banned=self.continuation.eos_banned
         )
         return [seq]
 

@@ -95,11 +95,11 @@ class CallSampler:
         self._edits = first_edits(sampling, record)
         self._allowed = None if sampling.allowed_tokens is None else masks.of(sampling.allowed_tokens)
 
-    def sequence(self, stream: int, token_mask: TokenMask | None, *, eos_banned: bool) -> SequenceSampler:
-        """Of a sequence that draws from `stream` and asks `token_mask`. Raises TokenMaskError."""
+    def sequence(self, random_stream: int, token_mask: TokenMask | None, *, eos_banned: bool) -> SequenceSampler:
+        """Of a sequence that draws from `random_stream` and asks `token_mask`. Raises TokenMaskError."""
         mask = None
         if self._allowed is not None or token_mask is not None:
             mask = RowMask(self._masks, self._allowed, token_mask)
             mask.refresh(eos_banned=eos_banned)
-        row = Row.of(self._sampling, self._seed, stream, self._top_n)
+        row = Row.of(self._sampling, self._seed, random_stream, self._top_n)
         return SequenceSampler(row, self._edits, mask, counts=self._sampling.penalises, eos_banned=eos_banned)

@@ -43,7 +43,7 @@ class Record:
     segments: list[Segment]
     stop_sequences: tuple[str, ...] = ()
     namespace: int = 0
-    stream: int = 0
+    random_stream: int = 0
     created_at: float = 0.0
     finished: bool = False
     matches: list[tuple[int, int]] = field(default_factory=list)

@@ -87,7 +87,7 @@ class State:
     @property
     def stream(self) -> int:
         """The 64-bit stream that its tokens are drawn from, beside the seed."""
-        return self._owner.read(self).stream
+        return self._owner.read(self).random_stream
 
     @property
     def created_at(self) -> float:

@@ -48,10 +48,10 @@ class Store:
         self._cache.share(forked.id, state.id, record)
         return forked
 
-    def keep(self, record: Record, new: Generated, stream: int, entry: int | None) -> State:
+    def keep(self, record: Record, new: Generated, random_stream: int, entry: int | None) -> State:
         """A new state: a record's tokens and those generated behind them, with the pages of `entry`."""
         record = record.copy()
-        record.stream = stream
+        record.random_stream = random_stream
         record.generate(new)
         return self.add(record, entry)
 
