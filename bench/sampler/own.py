@@ -11,7 +11,7 @@ import torch
 from genlib.kernels import Edits, new_sampled, new_workspace, sample
 from genlib.kernels.row.logits import array_of
 from genlib.kernels.sampler.host import row_params
-from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.request import SampleRequest
 
 from genlib import _native
 from genlib.ops.buffers import RowParams, SamplerOutput
@@ -65,7 +65,7 @@ def edits_of(cell: Cell, device: str) -> Edits:
 
 def params_of(cell: Cell) -> RowParams:
     """The cell's parameters as the contract has them."""
-    return row_params(Request(logits=torch.empty(cell.S, cell.V), **arguments_of(cell, "cpu")))
+    return row_params(SampleRequest(logits=torch.empty(cell.S, cell.V), **arguments_of(cell, "cpu")))
 
 
 def kernels(cell: Cell, device: str, by_row: bool = False) -> Draw:

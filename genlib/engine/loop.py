@@ -62,7 +62,7 @@ class Loop:
             if job is None or job.cancelled:
                 return
             if job.call.done:
-                self._settle(job, taken)
+                job.call.finish(self._settle(job, taken))
                 return
             settled = threading.Event()
             self._stopped.append((job, taken, settled))

@@ -26,7 +26,7 @@ from .sequence import Sequence, Wants
 
 
 @dataclass(frozen=True, slots=True)
-class Hypothesis:
+class PoolEntry:
     """A finished hypothesis: its score, and where it is in the history: its length, and its last step's parent and
     token. match_end: bytes of the last token that belong to the stop sequence, if one ended it."""
 
@@ -134,14 +134,14 @@ class BeamJob(BranchingJob):
             beam.entry = entry
             beam.length += 1
 
-    def _pool(self) -> list[Hypothesis]:
+    def _pool(self) -> list[PoolEntry]:
         """The finished hypotheses, best first."""
         assert self._slot is not None
         s, lanes = self._slots.buffers, self._slot.lanes
         fields = (s.pool_score, s.pool_length, s.pool_parent, s.pool_token, s.pool_ended, s.pool_match_end)
         rows = zip(*(field[lanes].tolist() for field in fields), strict=True)
         return [
-            Hypothesis(
+            PoolEntry(
                 score=score,
                 length=length,
                 parent=parent,
@@ -164,7 +164,7 @@ class BeamJob(BranchingJob):
             self.table.append(entry, as_int32([pool[key].token]))
             self._kept[key] = entry
 
-    def _tokens_of(self, h: Hypothesis) -> tuple[int, ...]:
+    def _tokens_of(self, h: PoolEntry) -> tuple[int, ...]:
         """A hypothesis' new tokens, followed back through the history."""
         found, lane = [h.token], h.parent
         for parents, tokens in reversed(self._history[: h.length - 1]):
@@ -185,7 +185,7 @@ class BeamJob(BranchingJob):
         )
         self.call.finish(result)
 
-    def _finish(self, pool: list[Hypothesis]) -> None:
+    def _finish(self, pool: list[PoolEntry]) -> None:
         found = pool[: self.request.num_return or self.request.num_beams]
         token_ids = tuple(map(self._tokens_of, found))
         states = []
@@ -202,7 +202,7 @@ class BeamJob(BranchingJob):
         )
         self.use.runner.finish(self, result)
 
-    def _state(self, h: Hypothesis | None, token_ids: tuple[int, ...]) -> State:
+    def _state(self, h: PoolEntry | None, token_ids: tuple[int, ...]) -> State:
         """A hypothesis as a state of its own, its keys and values in place; None: the state as it is."""
         entry = None if h is None else self._kept.pop(h.key, None)
         if entry is not None:

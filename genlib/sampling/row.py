@@ -16,7 +16,7 @@ MASK_NONE, MASK_NO_EOS = -1, 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class RowConstants:
     """As RowParams has them: what stays the same from token to token."""
 
     scale: np.float32
@@ -31,7 +31,7 @@ class Row:
     frequency: float = 0.0
 
     @classmethod
-    def of(cls, sampling: Sampling, seed: int, stream: int, top_n: int) -> Row:
+    def of(cls, sampling: Sampling, seed: int, stream: int, top_n: int) -> RowConstants:
         """From what the caller asked for."""
         return cls(
             scale=row_scale(sampling.temperature),
@@ -63,7 +63,7 @@ class Row:
         params.edit_count[i] = 0
 
 
-GREEDY = Row(scale=row_scale(0), top_p=row_top_p(1), min_p=row_min_p(0))
+GREEDY = RowConstants(scale=row_scale(0), top_p=row_top_p(1), min_p=row_min_p(0))
 
 
 class RowBuffers:

@@ -9,7 +9,7 @@ from ..states.record import Record
 from .edits import RowEdits, first_edits
 from .masks import RowMask, TokenMask, VocabularyMasks
 from .params import Sampling
-from .row import MASK_NO_EOS, Row, RowBuffers
+from .row import MASK_NO_EOS, RowBuffers, RowConstants
 
 
 class SequenceSampler:
@@ -21,7 +21,9 @@ class SequenceSampler:
 
     __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "asks", "slot")
 
-    def __init__(self, row: Row, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool) -> None:
+    def __init__(
+        self, row: RowConstants, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool
+    ) -> None:
         """edits: as first_edits gives them. counts: whether new tokens change them."""
         self._row = row
         self._first_edits = edits
@@ -101,5 +103,5 @@ class CallSampler:
         if self._allowed is not None or token_mask is not None:
             mask = RowMask(self._masks, self._allowed, token_mask)
             mask.refresh(eos_banned=eos_banned)
-        row = Row.of(self._sampling, self._seed, random_stream, self._top_n)
+        row = RowConstants.of(self._sampling, self._seed, random_stream, self._top_n)
         return SequenceSampler(row, self._edits, mask, counts=self._sampling.penalises, eos_banned=eos_banned)

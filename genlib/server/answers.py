@@ -25,7 +25,7 @@ class TopAnswer(Struct, frozen=True, kw_only=True):
     logprob: float
 
 
-class Continuation(Struct, frozen=True, kw_only=True):
+class ContinuationAnswer(Struct, frozen=True, kw_only=True):
     """Generated tokens. text == "".join(new_tokens); the other lists have one entry for each of new_tokens.
 
     top_logprobs is empty unless asked for.
@@ -43,7 +43,7 @@ class Continuation(Struct, frozen=True, kw_only=True):
     top_logprobs: Sequence[Sequence[TopAnswer]]
 
 
-class TokenAnswer(Continuation, frozen=True, kw_only=True):
+class TokenAnswer(ContinuationAnswer, frozen=True, kw_only=True):
     """What was generated, and the state that has it now."""
 
     state_id: str
@@ -59,7 +59,7 @@ class MultiAnswer(Struct, frozen=True, kw_only=True):
     """state_ids: with keep_states, the continuations' own, in the same order."""
 
     state_id: str
-    continuations: list[Continuation]
+    continuations: list[ContinuationAnswer]
     seed: int
     state_ids: list[str] | UnsetType = UNSET
 
@@ -147,7 +147,7 @@ def multi_answer(result: MultiResult) -> MultiAnswer:
     kept = [one.state.id for one in result.continuations if one.state is not None]
     return MultiAnswer(
         state_id=result.state_id,
-        continuations=[Continuation(**_drawn(one)) for one in result.continuations],
+        continuations=[ContinuationAnswer(**_drawn(one)) for one in result.continuations],
         seed=result.seed,
         state_ids=kept or UNSET,
     )

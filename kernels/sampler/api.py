@@ -9,7 +9,7 @@ from genlib.checks import refuse
 from ..row.logits import check_gpu
 from . import host
 from .edits import Edits, edits_of
-from .request import Request
+from .request import SampleRequest
 from .sampled import DTYPES, Sampled, new_sampled
 from .workspace import Workspace, new_workspace
 
@@ -44,7 +44,7 @@ def sample(
     both can be captured in a graph. InvalidRequest (a ValueError) names what is wrong; what tensors on a GPU hold is
     not checked: a row's status says if its logits cannot be drawn from.
     """
-    request = Request(
+    request = SampleRequest(
         logits=logits,
         temperature=temperature,
         top_k=top_k,
@@ -74,7 +74,7 @@ def sample(
     return drawn
 
 
-def _run_on_device(request: Request, out: Sampled, workspace: Workspace | None) -> None:
+def _run_on_device(request: SampleRequest, out: Sampled, workspace: Workspace | None) -> None:
     device = request.logits.device
     check_gpu(device)
     from . import device as kernels  # noqa: PLC0415 (Triton is there on Linux only)
@@ -103,7 +103,7 @@ def warm_up(device: torch.device | str, *, vocabulary: int, dtype: torch.dtype =
         torch.cuda.synchronize(logits.device)
 
 
-def _checked_out(request: Request, out: Sampled) -> Sampled:
+def _checked_out(request: SampleRequest, out: Sampled) -> Sampled:
     for name, dtype in DTYPES.items():
         have, is_top = getattr(out, name), name.startswith("top_")
         shape = (request.num_rows, request.top_logprobs) if is_top else (request.num_rows,)

@@ -14,7 +14,7 @@ from . import given, launches
 from .answers import Outputs
 from .draw import Draws
 from .edits import Edits
-from .request import Request
+from .request import SampleRequest
 from .sampled import Sampled
 from .settings import Integers, Settings
 from .values import Changes
@@ -32,7 +32,7 @@ _FLAGS = {
 }
 
 
-def _given(request: Request) -> int:
+def _given(request: SampleRequest) -> int:
     """The flags of given.py."""
     flags = sum(flag.value for name, flag in _FLAGS.items() if isinstance(getattr(request, name), torch.Tensor))
     flags += given.MASK.value * (request.allowed is not None)
@@ -48,7 +48,7 @@ def _number(value: object, otherwise: float) -> float:
     return otherwise if isinstance(value, torch.Tensor) else float(value)
 
 
-def _settings(request: Request, work: Work) -> Settings:
+def _settings(request: SampleRequest, work: Work) -> Settings:
     floats = work.scale
     return Settings(
         temperature=_tensor(request.temperature, floats),
@@ -61,7 +61,7 @@ def _settings(request: Request, work: Work) -> Settings:
     )
 
 
-def _changes(request: Request, work: Work) -> Changes:
+def _changes(request: SampleRequest, work: Work) -> Changes:
     """Mask, edits and penalties."""
     edits = Edits(work.stream, work.top_k, work.top_k, work.scale, work.top_k)
     penalties = (1.0, 0.0, 0.0)  # of no use without edits
@@ -85,7 +85,7 @@ def _changes(request: Request, work: Work) -> Changes:
     )
 
 
-def _integers(request: Request) -> Integers:
+def _integers(request: SampleRequest) -> Integers:
     """Numbers that are integers; what was given as a tensor is 0."""
     return Integers(
         top_k=0 if isinstance(request.top_k, torch.Tensor) else request.top_k,
@@ -94,7 +94,7 @@ def _integers(request: Request) -> Integers:
     )
 
 
-def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
+def launch_of(request: SampleRequest, work: Work, out: Outputs) -> launches.Launch:
     """The request as the kernels take it. Reads nothing from the device."""
     logits = Logits(request.logits, row_stride(request.logits), request.vocabulary)
     settings, integers, changes = _settings(request, work), _integers(request), _changes(request, work)
@@ -117,7 +117,7 @@ def launch_of(request: Request, work: Work, out: Outputs) -> launches.Launch:
     )
 
 
-def run(request: Request, workspace: Workspace, out: Sampled) -> None:
+def run(request: SampleRequest, workspace: Workspace, out: Sampled) -> None:
     """Launches the request's kernels on the current stream of the logits' device."""
     none = (out.token, out.probability, out.probability)
     tops = (out.top_tokens, out.top_probabilities, out.top_logprobs) if request.top_logprobs else none

@@ -15,7 +15,7 @@ from genlib.ops.cpu import CpuOps
 
 from ..row.logits import array_of
 from ..row.threads import borrowed
-from .request import Request
+from .request import SampleRequest
 from .sampled import Sampled
 
 
@@ -30,7 +30,7 @@ def _integers(value: int | torch.Tensor, S: int, dtype: npt.DTypeLike) -> npt.ND
     return np.full(S, value, dtype)
 
 
-def row_params(request: Request) -> RowParams:
+def row_params(request: SampleRequest) -> RowParams:
     """The request as RowParams, for numpy."""
     S, edits = request.num_rows, request.edits
     masks = np.zeros((0, (request.vocabulary + 31) // 32), np.uint32)
@@ -59,7 +59,7 @@ def row_params(request: Request) -> RowParams:
     )
 
 
-def run(request: Request, out: Sampled, ops: CpuOps | None) -> None:
+def run(request: SampleRequest, out: Sampled, ops: CpuOps | None) -> None:
     """Samples by `ops`, or by threads that live as long as the call."""
     S, N = request.num_rows, request.top_logprobs
     drawn = SamplerOutput(

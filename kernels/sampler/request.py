@@ -19,7 +19,7 @@ HUGE = 2.0**64
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class SampleRequest:
     """The arguments of `sample`. A number is for all rows; a tensor [S] is on the logits' device.
 
     Raises InvalidRequest that names the field. What a tensor on a GPU holds is not read.

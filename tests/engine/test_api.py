@@ -47,12 +47,6 @@ def cases(table):
     return [pytest.param(name, value, id=f"{name}={value!r}"[:40]) for name, values in table for value in values]
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with genlib.Engine(threads=1) as engine:
-        yield engine
-
-
 @pytest.fixture
 def state(engine):
     with engine.create_state("The quick brown fox") as state:

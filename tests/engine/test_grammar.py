@@ -42,12 +42,6 @@ class Guide:
         return Guide(self.matcher.deep_copy())
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with genlib.Engine(threads=1) as engine:
-        yield engine
-
-
 @pytest.fixture
 def state(engine):
     return engine.create_state(PROMPT)

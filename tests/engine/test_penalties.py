@@ -35,12 +35,6 @@ EVERYTHING: dict[str, Any] = {
 }
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with genlib.Engine(threads=1) as engine:
-        yield engine
-
-
 def drawn(results: list[genlib.TokenResult]) -> tuple[list[Any], ...]:
     fields = ("token_ids", "probabilities", "logprobs", "top_logprobs")
     return tuple(list(itertools.chain(*(getattr(r, field) for r in results))) for field in fields)

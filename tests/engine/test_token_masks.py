@@ -38,12 +38,6 @@ class Noted:
         return self.forks[-1]
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with genlib.Engine(threads=1) as engine:
-        yield engine
-
-
 @pytest.fixture
 def state(engine):
     return engine.create_state(PROMPT)

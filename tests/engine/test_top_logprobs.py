@@ -15,12 +15,6 @@ from genlib.server import create_app
 PROMPT = "Once upon a time there was a"
 
 
-@pytest.fixture(scope="module")
-def engine():
-    with genlib.Engine(threads=1) as engine:
-        yield engine
-
-
 @pytest.fixture
 def client(engine):
     client = Client(create_app(engine))

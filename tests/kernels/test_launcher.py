@@ -25,7 +25,7 @@ from genlib.kernels.beam import device as beam_device
 from genlib.kernels.row.launcher import EXACT, Launcher
 from genlib.kernels.row.logits import DTYPES
 from genlib.kernels.sampler import device
-from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.request import SampleRequest
 from triton._C.libtriton import native_specialize_impl
 from triton.backends.nvidia.compiler import CUDABackend
 
@@ -58,7 +58,7 @@ def somewhere(rng: np.random.Generator, shape: tuple[int, ...], dtype: torch.dty
     return torch.ones(size + 1, dtype=dtype)[start : start + size].view(shape)
 
 
-def random_request(rng: np.random.Generator) -> Request:
+def random_request(rng: np.random.Generator) -> SampleRequest:
     S, V = int(rng.choice([1, 1, 2, 3])), int(rng.choice([33, 48, 64]))
     gap = int(rng.choice([0, 0, 1, 16]))
     logits = somewhere(rng, (S, V + gap), DTYPES[rng.integers(3)])[:, :V]
@@ -67,7 +67,7 @@ def random_request(rng: np.random.Generator) -> Request:
         return number if rng.random() < 0.5 else somewhere(rng, (S,), dtypes[rng.integers(len(dtypes))])
 
     floats, changed = (torch.float32, torch.float64), bool(rng.integers(2))
-    return Request(
+    return SampleRequest(
         logits=logits,
         temperature=either(0.8, *floats),
         top_k=either(int(rng.choice([0, 16])), torch.int32, torch.int64),
@@ -128,13 +128,13 @@ def test_what_the_beam_step_takes_for_alike_is_alike(launches: Launches) -> None
 @pytest.mark.parametrize("V", [31, 2064, 50257, 128256])
 def test_what_is_compiled_does_not_depend_on_rows_or_on_which_change_is_there(V: int, launches: Launches) -> None:
     """So that `warm_up`, whose calls have both mask and edits, and two rows, compiles for all."""
-    names = inspect.signature(Request).parameters
+    names = inspect.signature(SampleRequest).parameters
     for S in (1, 2):
         logits, words = torch.zeros(S, V), torch.zeros(S, dtype=torch.int64)
         mask, edits = torch.zeros(S, (V + 31) // 32, dtype=torch.int32), edits_of([{0: 1.0}] * S)
         for changes in ({"allowed": mask}, {"edits": edits}, {"allowed": mask, "edits": edits}):
             given = {"logits": logits, "seeds": words, "positions": words, "top_k": 5, "top_logprobs": 1, **changes}
-            request = Request(**{name: given.get(name, DEFAULTS.get(name)) for name in names})
+            request = SampleRequest(**{name: given.get(name, DEFAULTS.get(name)) for name in names})
             device.run(request, new_workspace(S, V, "cpu"), new_sampled(S, 1, "cpu"))
     compiled = {(kernel.fn, repr(list(specializations(kernel, args)))) for _, kernel, args, _ in launches}
     assert len(compiled) == len({fn for fn, _ in compiled})

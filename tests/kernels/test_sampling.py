@@ -12,7 +12,7 @@ import torch
 from genlib.kernels import new_workspace
 from genlib.kernels.row import sizes
 from genlib.kernels.sampler import groups, split
-from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.request import SampleRequest
 from support.kernels import (
     IS_INTERPRETED,
     arguments_of,
@@ -199,7 +199,7 @@ def test_one_workspace_serves_calls_of_all_kinds() -> None:
 
 def test_tensors_that_hold_what_makes_no_sense_disturb_no_other_row(monkeypatch: pytest.MonkeyPatch) -> None:
     """And end: on a GPU nothing looks at them before."""
-    monkeypatch.setattr(Request, "_check_rows", lambda *_: None)
+    monkeypatch.setattr(SampleRequest, "_check_rows", lambda *_: None)
     rng, V, nan = np.random.default_rng(16), 1300, np.nan
     bad = {
         "temperature": [nan, -1.0, np.inf],

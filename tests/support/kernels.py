@@ -16,7 +16,7 @@ import torch
 import triton.language as tl
 from genlib.kernels import Edits, Sampled, edits_of, new_sampled, new_workspace
 from genlib.kernels.sampler import device
-from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.request import SampleRequest
 from genlib.kernels.sampler.workspace import Work, Workspace
 from support.sampling import NEXT_TO_ONE, Case, params_of, run
 from triton.runtime import interpreter
@@ -135,7 +135,7 @@ def run_kernels(
 ) -> tuple[Sampled, Work]:
     """The kernels' answer, also for CPU tensors, and what they left in their buffers."""
     S, V = logits.shape
-    request = Request(logits=logits, **arguments)
+    request = SampleRequest(logits=logits, **arguments)
     out = new_sampled(S, request.top_logprobs, logits.device)
     for field in dataclasses.fields(out):
         if (buffer := getattr(out, field.name)) is not None:

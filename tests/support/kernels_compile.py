@@ -39,7 +39,7 @@ from genlib.kernels.row.mass import mass
 from genlib.kernels.row.tiles import TILE
 from genlib.kernels.sampler import device
 from genlib.kernels.sampler import launches as sampling
-from genlib.kernels.sampler.request import Request
+from genlib.kernels.sampler.request import SampleRequest
 from triton.backends.compiler import GPUTarget
 from triton.compiler import ASTSource
 
@@ -116,10 +116,10 @@ def all_launches() -> Iterator[tuple[str, Any, tuple[Any, ...], dict[str, Any]]]
                 yield TYPES[dtype], kernel, args, options
 
 
-def request_of(dtype: torch.dtype, changed: bool, truncates: bool, top_logprobs: int) -> Request:
+def request_of(dtype: torch.dtype, changed: bool, truncates: bool, top_logprobs: int) -> SampleRequest:
     """A request of four rows in which everything that selects a compiled variant is as said."""
     S = 4
-    return Request(
+    return SampleRequest(
         logits=torch.zeros(S, V, dtype=dtype),
         temperature=torch.ones(S),
         top_k=5 if truncates else 0,
