@@ -96,7 +96,7 @@ inline Count require_count(pybind11::handle rows, const char* name, int64_t most
 }
 
 // genlib.ops.buffers.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the plan
-// may be given others later.
+// may get others later.
 template <typename Keep>
 PlanView require_plan(pybind11::handle plan, int64_t tokens, Keep keep) {
   const auto take = [&](const char* name) {

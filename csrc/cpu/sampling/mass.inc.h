@@ -1,15 +1,15 @@
 // The fixed-point masses of sixteen tokens at a time.
 //
 // A mass is floor(p · 2^(40 + n)) with 2^(y + 1/2) = p · 2^n; docs/kernels.md derives each step. Masses are
-// 64-bit, so those of sixteen tokens fill twice the vectors; they stand as even and odd tokens apart, in each
-// vector of the machine, because that takes no shuffle and no sum minds the order.
+// 64-bit, so those of sixteen tokens fill twice the vectors. Each machine vector's even and odd tokens are
+// kept apart, which takes no shuffle; sums do not depend on the order.
 #pragma once
 
 #include "cpu/sampling/choice.inc.h"
 
 namespace genlib::GENLIB_WIDTH {
 
-// What a row's masses are taken against.
+// What a row's masses are relative to.
 struct Against {
   float peak;   // the largest value
   float scale;  // log2(e) / T

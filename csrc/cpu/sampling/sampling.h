@@ -16,8 +16,8 @@ struct LogitArgs {
   int32_t vocabulary;  // V: 1 to kMaxVocabulary
 };
 
-// Pointers into the caller's buffers, read and written when the step runs; nobody may change them while it
-// does. Fields as in RowParams and SamplerOutput.
+// Pointers into the caller's buffers, which a step reads and writes and nothing else may change while it
+// runs. Fields as in RowParams and SamplerOutput.
 struct SampleArgs : LogitArgs {
   const float* scale;
   const int32_t* top_k;
