@@ -95,8 +95,8 @@ inline Count require_count(pybind11::handle rows, const char* name, int64_t most
   return {require<int32_t>(rows, name, {1}).data(), most};
 }
 
-// genlib.ops.buffers.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the plan
-// may get others later.
+// genlib.ops.buffers.Plan, for buffers of `tokens` rows. keep(array) is called with each of its arrays: the
+// plan may get others later.
 template <typename Keep>
 PlanView require_plan(pybind11::handle plan, int64_t tokens, Keep keep) {
   const auto take = [&](const char* name) {
