@@ -1,4 +1,4 @@
-// The beam step's arguments, taken from numpy arrays: logits, and genlib.ops.searches.Searches.
+// The beam step's arguments, taken from numpy arrays: logits, and genlib.ops.searches.SearchBuffers.
 #pragma once
 
 #include <pybind11/numpy.h>

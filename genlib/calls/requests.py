@@ -79,7 +79,7 @@ class GenerateMulti(_Generate, Request[MultiResult]):
 
 @dataclass(frozen=True, slots=True)
 class BeamSearch(Request[BeamResult]):
-    """Search the `num_return` best continuations of up to `max_length` new tokens (docs/design.md §9)."""
+    """Search the `num_return` best continuations of up to `max_length` new tokens (docs/design/beams.md)."""
 
     state: State
     num_beams: int = defaults.NUM_BEAMS

@@ -16,7 +16,7 @@ MAX_BIASES = 1024
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is drawn from a row of logits (docs/design.md §8).
+    """How a token is drawn from a row of logits (docs/design/sampling.md).
 
     temperature: 0 (greedy) or from 1e-6 to 1e4. top_p: in (0, 1]. top_k: ≥ 0, 0 is off. min_p: in [0, 1].
     seed: in [0, 2⁶⁴), or None to draw one from the operating system when the call starts.

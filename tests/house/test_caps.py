@@ -19,7 +19,6 @@ ENDINGS = (".py", ".cpp", ".h")
 # path or path:function → why it may be longer.
 EXCEPTIONS = {
     "bench/bench_generate.py:measure": "to be split",
-    "kernels/workspace.py:new_workspace": "to be split",
     "tests/engine/test_engine.py": "to be split",
     "tests/house/test_bench_sampling.py": "to be split",
     "tests/kernels/test_beam_api.py": "to be split",
