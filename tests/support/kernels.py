@@ -18,8 +18,8 @@ from genlib.kernels import Edits, Sampled, edits_of, new_sampled, new_workspace
 from genlib.kernels.sampler import device
 from genlib.kernels.sampler.request import SampleRequest
 from genlib.kernels.sampler.workspace import Work, Workspace
+from support.interpreter import hasten
 from support.sampling import NEXT_TO_ONE, Case, params_of, run
-from triton.runtime import interpreter
 
 from genlib.ops.buffers import SamplerOutput
 
@@ -62,16 +62,8 @@ def random_case(rng: np.random.Generator, V: int, changed: bool = False) -> Case
     )
 
 
-def _call(self: Any, *args: Any, **kwargs: Any) -> Any:
-    """A device function's call, without patching the language anew: that would take most of a test's time."""
-    modules = [m for m in self.fn.__globals__.values() if m is tl or m is tl.core]
-    if any(tl.core.is_builtin(module.load) for module in modules):
-        interpreter._patch_lang(self.fn)
-    return self.rewrite()(*args, **kwargs)
-
-
 if IS_INTERPRETED:
-    interpreter.InterpretedFunction.__call__ = _call
+    hasten()
 
 
 def as_tensor(logits: Any, place: str = "cpu") -> torch.Tensor:
