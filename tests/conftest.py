@@ -2,6 +2,7 @@
 
 import os
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,6 +12,7 @@ import pytest
 os.environ.setdefault("TRITON_INTERPRET", "1")
 
 from hypothesis import HealthCheck, settings
+from support.progress import Progress, Scheduler
 
 # Machines that run tests are shared: how long an example takes says nothing.
 settings.register_profile("genlib", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -24,6 +26,8 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU, and TRITON_INTERPRET=0")
+    if config.get_verbosity() == 0 and not hasattr(config, "workerinput"):
+        config.pluginmanager.register(Progress(config))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -34,6 +38,17 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         metavar="S",
         help="part of the rows and operations to try in tests that try very many (default: 1, all of them)",
     )
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler:
+    config.option.loadscopereorder = False
+    return Scheduler(config, log)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Kernels come first: what takes long must not be left to the end, when other processes have nothing to do."""
+    items.sort(key=lambda item: "kernels" not in item.path.parts)
 
 
 @pytest.fixture(scope="session")
