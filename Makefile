@@ -1,5 +1,6 @@
 # make demo: installs into .venv and shows the three calls, in Python and over HTTP.
 # make test: the same with the development tools, then the tests. Neither installs twice.
+# make test-all: with the tests that take long, and with many more rows where a test tries very many.
 # make bench: the benchmarks that need no other library, in a few minutes. make dist: the source distribution, tried out.
 # TORCH_INDEX=<url> takes torch, which only the tests need, from an index with small CPU builds.
 
@@ -10,13 +11,16 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check
 SOURCES := $(shell find csrc -name '*.cpp' -o -name '*.h') setup.py pyproject.toml constraints.txt
 PY_DIRS := genlib kernels tests bench tools setup.py
 
-.PHONY: demo test lint sanitize bench dist clean
+.PHONY: demo test test-all lint sanitize bench dist clean
 
 demo: $(VENV)/.installed
 	$(BIN)/python tools/demo.py
 
 test: $(VENV)/.installed-dev
 	$(BIN)/python -m pytest -n 2
+
+test-all: $(VENV)/.installed-dev
+	$(BIN)/python -m pytest -n 2 --all
 
 lint: $(VENV)/.installed-dev
 	$(BIN)/ruff check $(PY_DIRS)

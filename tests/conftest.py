@@ -26,17 +26,18 @@ sys.path[:] = [path for path in sys.path if Path(path or ".").resolve() != ROOT]
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", "gpu: needs an NVIDIA GPU, and TRITON_INTERPRET=0")
+    config.addinivalue_line("markers", "slow: passed over without --all; something of its kind must be left")
     if config.get_verbosity() == 0 and not hasattr(config, "workerinput"):
         config.pluginmanager.register(Progress(config))
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--all", action="store_true", help="every test, and all that it can try: make test-all")
     parser.addoption(
         "--share",
         type=float,
-        default=1.0,
         metavar="S",
-        help="part of the rows and operations to try in tests that try very many (default: 1, all of them)",
+        help="part of the rows and operations to try in tests that try very many (default: 0.1; with --all, all)",
     )
 
 
@@ -46,14 +47,36 @@ def pytest_xdist_make_scheduler(config: pytest.Config, log: object) -> Scheduler
     return Scheduler(config, log)
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     """Kernels come first: what takes long must not be left to the end, when other processes have nothing to do."""
     items.sort(key=lambda item: "kernels" not in item.path.parts)
+    if not config.getoption("all"):
+        slow = [item for item in items if item.get_closest_marker("slow")]
+        config.hook.pytest_deselected(items=slow)
+        items[:] = [item for item in items if item not in slow]
 
 
 @pytest.fixture(scope="session")
-def share(pytestconfig: pytest.Config) -> float:
+def everything(pytestconfig: pytest.Config) -> bool:
+    """Whether to try all that a test can try."""
+    return bool(pytestconfig.getoption("all"))
+
+
+@pytest.fixture(scope="session")
+def share(pytestconfig: pytest.Config, everything: bool) -> float:
     """For tests that try very many random cases: the sanitizers make each many times as dear, and fewer do there."""
-    value: float = pytestconfig.getoption("share")
+    given: float | None = pytestconfig.getoption("share")
+    value = given if given is not None else 1.0 if everything else 0.1
     assert 0 < value <= 1, "--share must be in (0, 1]"
     return value
+
+
+@pytest.fixture
+def one_torch_thread() -> Iterator[None]:
+    """For tiny models, on which torch's threads only wait for each other, and keep all cores busy with it."""
+    import torch
+
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)

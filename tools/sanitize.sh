@@ -24,7 +24,7 @@ export PYTHONPATH=$BUILD/lib PYTHONDONTWRITEBYTECODE=1
 
 shopt -s nullglob
 tests=("$@")
-[ $# -gt 0 ] || tests=(tests/states tests/ops tests/sampling --ignore-glob='*/test_draws*' --share 0.1)
+[ $# -gt 0 ] || tests=(tests/states tests/ops tests/sampling --ignore-glob='*/test_draws*' --all --share 0.1)
 echo "sanitized: ${tests[*]}"
 # -P: the folder we are in, with the extension in use, must not come before .asan/lib.
 LD_PRELOAD="$runtime $stdcxx" "$PYTHON" -P -c '

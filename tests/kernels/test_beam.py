@@ -11,6 +11,7 @@ from genlib.kernels.row import sizes
 from support.beam import Search, begin, random_logits
 from support.kernels import IS_INTERPRETED
 from support.kernels_beam import KINDS, STOPS, BeamKernels, random_search, search_all
+from support.marks import slow
 from support.sampling import adversarial_rows
 
 pytestmark = pytest.mark.skipif(not IS_INTERPRETED, reason="Triton compiles in this process")
@@ -40,7 +41,7 @@ def test_searches_equal_the_reference(V: int, kind: str) -> None:
     assert not kernels.going()
 
 
-@pytest.mark.parametrize("dtype", [np.uint16, np.float16])
+@pytest.mark.parametrize("dtype", [np.uint16, *slow(np.float16)])
 def test_narrow_logits(dtype: Any) -> None:
     rng, V = np.random.default_rng(3), 1500
     for kind in ("normal", "near", "few finite"):

@@ -14,6 +14,7 @@ from transformers import LlamaForCausalLM
 import genlib
 from genlib.model.load import EMBEDDED
 
+pytestmark = pytest.mark.usefixtures("one_torch_thread")
 LINEAR = {"rope_type": "linear", "rope_theta": 10000.0, "factor": 4.0}
 VARIANTS = {
     **{family: {"family": family} for family in FAMILIES},

@@ -1,10 +1,10 @@
 """Compiles what the sampler and the beam step launch, ahead of time and without a GPU, and reports on it as JSON lines.
 
-    cd tests && TRITON_INTERPRET=0 python -m support.kernels_compile 90
+    cd tests && TRITON_INTERPRET=0 python -m support.kernels_compile 90 all
 
-One line for each kernel and variant: registers, instructions, and which instructions there are that the contract's
-rounding forbids. Kernels, arguments and options are those that are launched. The last line is
-of a kernel of the tests' own, from whose instructions those of one mass can be told.
+One line for each kernel and variant, without `all` for one variant of each: registers, instructions, and which
+instructions there are that the contract's rounding forbids. Kernels, arguments and options are those that are
+launched. The last line is of a kernel of the tests' own, from whose instructions those of one mass can be told.
 """
 
 from __future__ import annotations
@@ -48,6 +48,7 @@ HOLDING = ("sweep", "split")  # have a tile in registers, more of them for wider
 SAMPLER = ("sweep", "choose", "split", "finish", "tops")
 BEAMS = ("beam_bounds", "beam_rows")
 V = 128256
+MAIN = {"PLAIN": False, "LISTS": True, "TRUNCATES": True, "LOG_SIZE": 7}  # LOG_SIZE: others only take longer
 TYPES = {
     torch.float32: "fp32",
     torch.float64: "fp64",
@@ -225,14 +226,15 @@ def slots_per_mass(arch: int) -> float:
 
 
 def main() -> None:
-    """Every variant for the architecture of the first argument."""
-    arch = int(sys.argv[1])
+    """The variants for the architecture of the first argument."""
+    arch, everything = int(sys.argv[1]), sys.argv[2:] == ["all"]
     seen = set()
     for dtype, kernel, args, options in all_launches():
         name = kernel.fn.__name__
         constants = {name: value for name, value in options.items() if name.isupper()}
         key = (name, dtype, *constants.items())
-        if key in seen:
+        is_main = dtype == "bf16" and all(MAIN.get(constant, value) == value for constant, value in constants.items())
+        if key in seen or not (is_main or everything):
             continue
         seen.add(key)
         about = {"kernel": name, "variant": constants, "dtype": dtype, "arch": arch, "warps": options["num_warps"]}
