@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import triton.language as tl
 from genlib.kernels import Edits, Sampled, edits_of, new_sampled, new_workspace
 from genlib.kernels.sampler import device
 from genlib.kernels.sampler.request import SampleRequest
