@@ -1,4 +1,8 @@
-"""The HTTP shim: `create_app(engine)` is a plain ASGI app without globals, which any server can mount."""
+"""The HTTP API: `create_app(engine)` returns a plain ASGI app without globals, which any server can mount.
+
+Read app (the routes), wire (request bodies), decode, handlers, answers (response bodies); then failure, connection
+and sse (streams), metrics and openapi. run and door are the process of `genlib serve`.
+"""
 
 try:
     from .app import create_app

@@ -1,6 +1,6 @@
-"""What is answered, as it goes over the wire: JSON whose every number is finite.
+"""The response bodies of the HTTP API. Every number in them is finite.
 
-msgspec writes a NaN as null without a word, so each float passes `finite` before it is sent.
+msgspec silently writes NaN as null, so each float passes `finite` before it is sent.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from ..states.state import State
 
 
 class TopAnswer(Struct, frozen=True, kw_only=True):
-    """One of the tokens that the model held most likely."""
+    """One of the most likely tokens at a position, under the model."""
 
     token: str
     token_id: int
@@ -26,9 +26,9 @@ class TopAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ContinuationAnswer(Struct, frozen=True, kw_only=True):
-    """Generated tokens. text == "".join(new_tokens); the other lists have one entry for each of new_tokens.
+    """Generated tokens. `text` is the concatenation of `new_tokens`; the other lists have one entry per new token.
 
-    top_logprobs is empty unless asked for.
+    `top_logprobs` is empty unless requested.
     """
 
     text: str
@@ -44,19 +44,19 @@ class ContinuationAnswer(Struct, frozen=True, kw_only=True):
 
 
 class TokenAnswer(ContinuationAnswer, frozen=True, kw_only=True):
-    """What was generated, and the state that has it now."""
+    """The tokens generated, and the state that now contains them."""
 
     state_id: str
 
 
 class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
-    """One `data:` object of a stream: a token, or with `done` the whole answer."""
+    """One `data:` object of a stream: a token or, if `done`, the complete response."""
 
     done: bool
 
 
 class MultiAnswer(Struct, frozen=True, kw_only=True):
-    """state_ids: with keep_states, the continuations' own, in the same order."""
+    """The continuations. `state_ids`: with keep_states, one new state per continuation, in the same order."""
 
     state_id: str
     continuations: list[ContinuationAnswer]
@@ -65,7 +65,7 @@ class MultiAnswer(Struct, frozen=True, kw_only=True):
 
 
 class BeamAnswer(Struct, frozen=True, kw_only=True):
-    """Best first. state_ids: with keep_states, the beams' own, in the same order."""
+    """The beams, best first. `state_ids`: with keep_states, one new state per beam, in the same order."""
 
     state_id: str
     beams: Sequence[str]
@@ -76,7 +76,7 @@ class BeamAnswer(Struct, frozen=True, kw_only=True):
 
 
 class ScoreAnswer(Struct, frozen=True, kw_only=True):
-    """One log-probability for each token of the text, and their sum."""
+    """The log-probability of each token of the text, and their sum."""
 
     state_id: str
     token_ids: Sequence[int]
@@ -85,7 +85,7 @@ class ScoreAnswer(Struct, frozen=True, kw_only=True):
 
 
 class StateAnswer(Struct, frozen=True, kw_only=True):
-    """created_at in seconds since 1970."""
+    """A state. `created_at` is in seconds since the Unix epoch."""
 
     state_id: str
     num_tokens: int
@@ -104,14 +104,14 @@ class StateSummary(Struct, frozen=True, kw_only=True):
 
 
 class StatesAnswer(Struct, frozen=True, kw_only=True):
-    """In the order of their ids. has_more: ask again with `after` = the last id."""
+    """A page of states, ordered by id. If `has_more`, get the next page with `after` set to the last id."""
 
     states: list[StateSummary]
     has_more: bool
 
 
 class ErrorDetail(Struct, frozen=True, kw_only=True):
-    """code: a stable word for programs. param: the field at fault."""
+    """An error. `code` is stable, for use in programs; `param` is the field at fault, or null."""
 
     message: str
     type: str
@@ -120,30 +120,30 @@ class ErrorDetail(Struct, frozen=True, kw_only=True):
 
 
 class ErrorAnswer(Struct, frozen=True, kw_only=True):
-    """What every failed request is answered with."""
+    """The response body of every failed request."""
 
     error: ErrorDetail
 
 
 def finite(values: Sequence[float]) -> Sequence[float]:
-    """The values themselves; ModelError when one is NaN or infinite."""
+    """Returns the values. Raises ModelError if one is NaN or infinite."""
     if not all(map(math.isfinite, values)):
-        raise ModelError("the model gave a probability that is not a finite number")
+        raise ModelError("the model produced a probability that is not finite")
     return values
 
 
 def token_answer(result: TokenResult) -> TokenAnswer:
-    """Of POST /v1/generate/token."""
+    """The response of POST /v1/generate/token."""
     return TokenAnswer(state_id=result.state_id, **_drawn(result))
 
 
 def stream_event(result: Piece | TokenResult) -> StreamEvent:
-    """Of a stream: a Piece is one token, the TokenResult that follows them the whole answer."""
+    """An event of a stream: a Piece is one token, the final TokenResult the complete response."""
     return StreamEvent(state_id=result.state_id, done=isinstance(result, TokenResult), **_drawn(result))
 
 
 def multi_answer(result: MultiResult) -> MultiAnswer:
-    """Of POST /v1/generate/multi."""
+    """The response of POST /v1/generate/multi."""
     kept = [one.state.id for one in result.continuations if one.state is not None]
     return MultiAnswer(
         state_id=result.state_id,
@@ -154,7 +154,7 @@ def multi_answer(result: MultiResult) -> MultiAnswer:
 
 
 def beam_answer(result: BeamResult) -> BeamAnswer:
-    """Of POST /v1/generate/beam."""
+    """The response of POST /v1/generate/beam."""
     return BeamAnswer(
         state_id=result.state_id,
         beams=result.beams,
@@ -166,7 +166,7 @@ def beam_answer(result: BeamResult) -> BeamAnswer:
 
 
 def score_answer(result: ScoreResult) -> ScoreAnswer:
-    """Of POST /v1/states/{state_id}/score."""
+    """The response of POST /v1/states/{state_id}/score."""
     finite((result.total,))
     return ScoreAnswer(
         state_id=result.state_id,
@@ -177,7 +177,7 @@ def score_answer(result: ScoreResult) -> ScoreAnswer:
 
 
 def state_answer(state: State) -> StateAnswer:
-    """Of the routes that make, change or show one state."""
+    """The response of the routes that create, change or return one state."""
     return StateAnswer(
         state_id=state.id,
         num_tokens=state.num_tokens,
@@ -188,7 +188,7 @@ def state_answer(state: State) -> StateAnswer:
 
 
 def state_summary(state: State) -> StateSummary:
-    """Of GET /v1/states."""
+    """One entry of the response of GET /v1/states."""
     return StateSummary(
         state_id=state.id, num_tokens=state.num_tokens, finished=state.finished, created_at=state.created_at
     )

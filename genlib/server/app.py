@@ -1,4 +1,4 @@
-"""create_app: the routes, and what every request passes on its way to its handler and back."""
+"""create_app: the routes, and the checks that every request passes before its handler."""
 
 from __future__ import annotations
 
@@ -31,53 +31,53 @@ _CALL_ERRORS = (400, 404, 413, 415, 429, 503)
 
 OPERATIONS = (
     Operation(
-        "POST", "/v1/generate/token", Handlers.token, "Advance a state", wire.TokenBody, answers.TokenAnswer,
+        "POST", "/v1/generate/token", Handlers.token, "Generate tokens", wire.TokenBody, answers.TokenAnswer,
         errors=(*_CALL_ERRORS, 409), streams=True,
     ),
     Operation(
-        "POST", "/v1/generate/multi", Handlers.multi, "Draw n continuations of a state",
+        "POST", "/v1/generate/multi", Handlers.multi, "Sample n continuations",
         wire.MultiBody, answers.MultiAnswer, errors=_CALL_ERRORS,
     ),
     Operation(
-        "POST", "/v1/generate/beam", Handlers.beam, "Search the best continuations of a state",
+        "POST", "/v1/generate/beam", Handlers.beam, "Run a beam search",
         wire.BeamBody, answers.BeamAnswer, errors=_CALL_ERRORS,
     ),
     Operation(
-        "POST", "/v1/states", Handlers.create, "Make a state", wire.CreateBody, answers.StateAnswer, 201,
+        "POST", "/v1/states", Handlers.create, "Create a state", wire.CreateBody, answers.StateAnswer, 201,
         errors=(400, 413, 415, 503),
     ),
     Operation(
-        "GET", "/v1/states", Handlers.states, "List the states", answer=answers.StatesAnswer,
+        "GET", "/v1/states", Handlers.states, "List states", answer=answers.StatesAnswer,
         errors=(400, 503), query=("limit", "after"),
     ),
     Operation(
-        "GET", "/v1/states/{state_id}", Handlers.show, "Show a state",
+        "GET", "/v1/states/{state_id}", Handlers.show, "Get a state",
         answer=answers.StateAnswer, errors=(404, 503),
     ),
     Operation(
         "DELETE", "/v1/states/{state_id}", Handlers.close, "Close a state", status=204, errors=(404, 409, 503)
     ),
     Operation(
-        "POST", "/v1/states/{state_id}/fork", Handlers.fork, "Make a state with the same tokens",
+        "POST", "/v1/states/{state_id}/fork", Handlers.fork, "Fork a state",
         answer=answers.StateAnswer, status=201, errors=(400, 404, 503),
     ),
     Operation(
-        "POST", "/v1/states/{state_id}/append", Handlers.append, "Put a text after the state's",
+        "POST", "/v1/states/{state_id}/append", Handlers.append, "Append text to a state",
         wire.AppendBody, answers.StateAnswer, errors=(400, 404, 409, 413, 415, 503),
     ),
     Operation(
-        "POST", "/v1/states/{state_id}/truncate", Handlers.truncate, "Keep the first tokens",
+        "POST", "/v1/states/{state_id}/truncate", Handlers.truncate, "Truncate a state",
         wire.TruncateBody, answers.StateAnswer, errors=(400, 404, 409, 415, 503),
     ),
     Operation(
-        "POST", "/v1/states/{state_id}/score", Handlers.score, "Ask how likely a text is",
+        "POST", "/v1/states/{state_id}/score", Handlers.score, "Score a text as a continuation",
         wire.ScoreBody, answers.ScoreAnswer, errors=_CALL_ERRORS,
     ),
-    Operation("GET", "/health", Handlers.health, "The process answers", open=True),
-    Operation("GET", "/ready", Handlers.ready, "The engine has stepped lately", errors=(503,), open=True),
-    Operation("GET", "/metrics", Handlers.metrics, "Figures for Prometheus", errors=(503,), open=True),
-    Operation("GET", "/openapi.json", Handlers.openapi, "This interface, for programs", errors=(503,)),
-    Operation("GET", "/", Handlers.index, "What is served", errors=(503,)),
+    Operation("GET", "/health", Handlers.health, "Liveness probe", open=True),
+    Operation("GET", "/ready", Handlers.ready, "Readiness probe", errors=(503,), open=True),
+    Operation("GET", "/metrics", Handlers.metrics, "Prometheus metrics", errors=(503,), open=True),
+    Operation("GET", "/openapi.json", Handlers.openapi, "OpenAPI description", errors=(503,)),
+    Operation("GET", "/", Handlers.index, "Model and routes", errors=(503,)),
 )  # fmt: skip
 
 
@@ -89,14 +89,18 @@ def create_app(
     stall_after: float = 30.0,
     max_body: int = 8 << 20,
 ) -> ASGIApp:
-    """An ASGI app over `engine`, which stays the caller's to close. It needs no lifespan events.
+    """Returns an ASGI app that serves `engine`. It needs no lifespan events; the caller closes the engine.
 
-    api_key: if given, all routes but /health, /ready and /metrics want `Authorization: Bearer api_key`.
-    keep_alive: seconds of silence after which a stream sends a comment. stall_after: seconds without a step
-    after which /ready answers 503. max_body: bytes. Raises InvalidRequest for a value that cannot be used.
+    api_key: if given, all routes except /health, /ready and /metrics require `Authorization: Bearer <api_key>`.
+        Default None: no authentication.
+    keep_alive: seconds of silence after which a stream sends a comment; above 0. Default 15.
+    stall_after: seconds without progress after which /ready returns 503; above 0. Default 30.
+    max_body: maximum size of a request body in bytes; above 0. Default 8 MiB.
+
+    Raises InvalidRequest, which names the parameter.
     """
     if api_key is not None and not api_key.strip():
-        raise InvalidRequest("`api_key` must not be empty; None serves without a key", param="api_key")
+        raise InvalidRequest("`api_key` must not be empty; use None to serve without a key", param="api_key")
     for name, value in (("keep_alive", keep_alive), ("stall_after", stall_after), ("max_body", max_body)):
         if not value > 0:
             raise InvalidRequest(f"`{name}` must be above 0, got {value!r}", param=name)
@@ -109,7 +113,7 @@ def create_app(
         middleware=[Middleware(metrics.watch)],
         exception_handlers={HTTPException: failure.answer_unrouted},
     )
-    app.router.redirect_slashes = False  # a path is served or it is not
+    app.router.redirect_slashes = False  # a path with a trailing slash is another path: 404, not a redirect
     return app
 
 
@@ -121,7 +125,7 @@ def _by_path() -> dict[str, dict[str, Operation]]:
 
 
 class _Gate:
-    """What each request passes: the key, the body's limits and decoding; and errors on the way back."""
+    """Checks the key, reads and decodes the body, and turns exceptions into error responses."""
 
     def __init__(self, handlers: Handlers, key: bytes | None, max_body: int) -> None:
         self._handlers = handlers
@@ -129,7 +133,7 @@ class _Gate:
         self._max_body = max_body
 
     def endpoint(self, operations: dict[str, Operation]) -> Endpoint:
-        """Serves the operations of one path, by method."""
+        """The endpoint of one path. operations: by method."""
 
         async def serve(request: Request) -> Response:
             op = operations["GET" if request.method == "HEAD" else request.method]

@@ -1,7 +1,7 @@
-"""The client's side of a request: what it sends, who it is, and whether it is still there.
+"""The client's side of a request: authentication, reading the body, and noticing a disconnect.
 
-Starlette alone tells a plain handler nothing of a client that has left, and a stream only under some servers,
-so a call is always watched from here.
+Starlette does not tell a plain handler that its client has disconnected, and a streaming one only under some
+servers, so every call is watched from here.
 """
 
 from __future__ import annotations
@@ -29,23 +29,26 @@ def check_key(request: Request, key: bytes | None) -> None:
     if key is None:
         return
     scheme, _, given = request.headers.get("authorization", "").partition(" ")
-    # Header values were decoded as latin-1: encoding gives the bytes that came.
+    # Starlette decoded the header as latin-1; encoding it restores the bytes as sent.
     if scheme.lower() != "bearer" or not hmac.compare_digest(given.strip().encode("latin-1"), key):
-        raise Unauthorized("send the header `Authorization: Bearer KEY` with this server's key")
+        raise Unauthorized("missing or wrong API key; send it as `Authorization: Bearer <key>`")
 
 
 def check_query(request: Request, known: tuple[str, ...]) -> None:
-    """Raises UnknownField for a query parameter that nobody reads, or that is given twice."""
+    """Raises UnknownField for a query parameter that is unknown or given twice."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:
         if name not in known:
             raise UnknownField(f"unknown query parameter `{name[:80]}`", param=name[:80])
         if names.count(name) > 1:
-            raise UnknownField(f"the query parameter `{name}` is given twice", param=name)
+            raise UnknownField(f"duplicate query parameter `{name}`", param=name)
 
 
 async def read_body(request: Request, limit: int) -> bytes:
-    """The whole body, which must be JSON by its header. Raises BodyTooLarge and UnsupportedMediaType."""
+    """Reads the body, which must be declared as JSON. Raises BodyTooLarge, UnsupportedMediaType.
+
+    limit: in bytes.
+    """
     length = request.headers.get("content-length", "0")
     if length.isdigit() and int(length) > limit:
         raise _too_large(limit)
@@ -69,24 +72,24 @@ def _check_media_type(request: Request) -> None:
     media, *parameters = (part.strip().lower() for part in given.split(";"))
     charsets = {p.partition("=")[2].strip("\"' ") for p in parameters if p.startswith("charset")}
     if media != "application/json" or not charsets <= {"utf-8", "utf8"}:
-        raise UnsupportedMediaType(f"the content type must be application/json, got {given[:80]!r}")
+        raise UnsupportedMediaType(f"`Content-Type` must be application/json in UTF-8, got {given[:80]!r}")
     encoding = request.headers.get("content-encoding", "identity")
     if encoding.strip().lower() != "identity":
-        raise UnsupportedMediaType(f"a body must come without content encoding, got {encoding[:80]!r}")
+        raise UnsupportedMediaType(f"`Content-Encoding` must be absent or identity, got {encoding[:80]!r}")
 
 
 @dataclass(slots=True)
 class Presence:
-    """Whether the client has gone."""
+    """Whether the client is still connected."""
 
     gone: bool = False
 
 
 @asynccontextmanager
 async def cancel_when_gone(receive: Receive, call: Call[Result]) -> AsyncIterator[Presence]:
-    """Cancels the call when the client leaves, and when the block ends by an error or before the call does.
+    """Cancels the call if the client disconnects, or if the block is left before the call has ended.
 
-    The request's body must have been read: then all that `receive` can still say is that the client left.
+    The request body must have been read: all that `receive` can then still return is the disconnect.
     """
     presence = Presence()
 
@@ -100,6 +103,6 @@ async def cancel_when_gone(receive: Receive, call: Call[Result]) -> AsyncIterato
     try:
         yield presence
     finally:
-        call.cancel()  # nothing to a call that has ended
+        call.cancel()  # does nothing if the call has ended
         watcher.cancel()
         await asyncio.gather(watcher, return_exceptions=True)

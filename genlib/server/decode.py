@@ -1,7 +1,7 @@
-"""From the bytes of a body to a Body: strict, and every refusal names its field.
+"""Strict decoding of a request body, with errors that name the field.
 
-The standard parser reads the document, since it alone shows a field that is given twice and a NaN in its
-place; msgspec then converts each value strictly (no text for a number, no true for 1, no 5.0 for 5).
+The standard library parses the document, since msgspec reports neither duplicate fields nor which field is NaN;
+msgspec then converts each value strictly: no string for a number, no true for 1, no 5.0 for 5.
 """
 
 from __future__ import annotations
@@ -18,24 +18,24 @@ from .wire import Body
 
 B = TypeVar("B", bound=Body)
 
-MAX_DIGITS = 40  # of an integer; the longest that any field takes has 20
-SHOWN = 80  # characters of a refused value that the message repeats
+MAX_DIGITS = 40  # of an integer; no field takes more than 20
+SHOWN = 80  # characters of a rejected value quoted in the message
 
 _NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a string", NoneType: "null"}
 _MANY = {int: "integers", float: "numbers", str: "strings"}
 
 
 def decode(data: bytes, body: type[B]) -> B:
-    """The body that `data` holds. Raises InvalidRequest or UnknownField, with the field as `param`."""
+    """Decodes `data` into a `body`. Raises InvalidRequest or UnknownField, with the field as `param`."""
     document = _parse(data)
     fields = {field.name: field for field in msgspec.structs.fields(body)}
     for name in document:
         if name not in fields:
             known = ", ".join(f"`{field}`" for field in fields) or "none"
-            raise UnknownField(f"unknown field `{_cut(name)}`; known are: {known}", param=_cut(name))
+            raise UnknownField(f"unknown field `{_cut(name)}`; known fields: {known}", param=_cut(name))
     for name, field in fields.items():
         if field.required and name not in document:
-            raise InvalidRequest(f"`{name}` is missing", param=name)
+            raise InvalidRequest(f"`{name}` is required", param=name)
     return body(**{name: _convert(name, value, fields[name].type) for name, value in document.items()})
 
 
@@ -43,7 +43,7 @@ def _parse(data: bytes) -> dict[str, Any]:
     try:
         document = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
     except UnicodeDecodeError as error:
-        raise InvalidRequest(f"the body must be UTF-8, byte {error.start} is not") from None
+        raise InvalidRequest(f"the body must be UTF-8; byte {error.start} is invalid") from None
     except json.JSONDecodeError as error:
         raise InvalidRequest(
             f"the body must be JSON: {error.msg} at line {error.lineno}, column {error.colno}"
@@ -59,14 +59,14 @@ def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     document: dict[str, Any] = {}
     for name, value in pairs:
         if name in document:
-            raise InvalidRequest(f"the field `{_cut(name)}` is given twice", param=_cut(name))
+            raise InvalidRequest(f"duplicate field `{_cut(name)}`", param=_cut(name))
         document[name] = value
     return document
 
 
 def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
-        raise InvalidRequest(f"the body holds an integer of {len(digits)} digits")
+        raise InvalidRequest(f"the body contains an integer of {len(digits)} digits; at most {MAX_DIGITS} are accepted")
     return int(digits)
 
 

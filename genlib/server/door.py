@@ -1,4 +1,4 @@
-"""What stands before the app of a process: it answers while the model is loaded, and while the last calls end."""
+"""Answers requests in place of the app while the model is loading and while the server is draining."""
 
 from __future__ import annotations
 
@@ -11,11 +11,10 @@ from .handlers import HEALTHY, as_json
 
 
 class Door:
-    """An ASGI app, of HTTP alone, over one that is there later and ends earlier. All of it on one event loop.
+    """An ASGI app (HTTP only) around one that is ready later and closed earlier. All on one event loop.
 
-    Closed at first: /health says that the process lives, all else is answered with 503 `loading`. Once it was
-    opened everything goes through. While it drains, readers still do, and what would begin work or change a
-    state is answered with 503 `draining`.
+    Closed at first: /health returns 200, everything else 503 `loading`. Once open, it passes everything on. While
+    draining, it still passes on GET and HEAD, except /ready; everything else gets 503 `draining`.
     """
 
     def __init__(self) -> None:
@@ -25,25 +24,27 @@ class Door:
 
     @property
     def calls(self) -> int:
-        """Requests inside that a drain waits for: all but readers."""
+        """Requests in progress that a drain waits for: all but GET and HEAD."""
         return self._calls
 
     def open(self, app: ASGIApp) -> None:
-        """Lets requests through to `app` from now on."""
+        """Passes requests on to `app` from now on."""
         self._inside = app
 
     def drain(self) -> None:
-        """Refuses calls from now on. May be called by a signal's handler."""
+        """Rejects new calls from now on. Safe to call from a signal handler."""
         self._draining = True
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Serves one request."""
+        """The ASGI entry point."""
         reads = scope["method"] in ("GET", "HEAD")
         inside = self._inside
         if inside is None:
             await _closed(scope)(scope, receive, send)
         elif self._draining and (not reads or scope["path"] == "/ready"):
-            await failure.answer(Draining("this server is about to end; ask another"))(scope, receive, send)
+            await failure.answer(Draining("the server is shutting down and accepts no new requests; use another"))(
+                scope, receive, send
+            )
         else:
             self._calls += not reads
             try:
@@ -55,4 +56,4 @@ class Door:
 def _closed(scope: Scope) -> Response:
     if scope["path"] == "/health":
         return as_json(HEALTHY)
-    return failure.answer(Loading("the model is still being loaded; try again in a second"))
+    return failure.answer(Loading("the model is still loading; try again in a second"))

@@ -1,4 +1,4 @@
-"""From an exception to the answer {"error": {"message", "type", "param", "code"}}."""
+"""Turns exceptions into responses {"error": {"message", "type", "param", "code"}}."""
 
 from __future__ import annotations
 
@@ -27,37 +27,37 @@ _TYPES = {
 
 
 class Unauthorized(GenlibError):
-    """The request does not carry the key."""
+    """The API key is missing or wrong."""
 
     status, code = 401, "invalid_api_key"
 
 
 class RouteNotFound(GenlibError):
-    """Nothing is served at this path."""
+    """No route matches the path."""
 
     status, code = 404, "not_found"
 
 
 class MethodNotAllowed(GenlibError):
-    """The path is served, but not with this method."""
+    """The route does not support the method."""
 
     status, code = 405, "method_not_allowed"
 
 
 class BodyTooLarge(GenlibError):
-    """The body is longer than the server takes."""
+    """The request body exceeds the size limit."""
 
     status, code = 413, "body_too_large"
 
 
 class UnsupportedMediaType(GenlibError):
-    """The body is not declared as JSON in UTF-8."""
+    """The request body is not declared as uncompressed JSON in UTF-8."""
 
     status, code = 415, "unsupported_media_type"
 
 
 class Stalled(GenlibError):
-    """The engine has not stepped for too long."""
+    """The engine has made no progress for too long."""
 
     status, code = 503, "stalled"
 
@@ -69,19 +69,19 @@ class Loading(GenlibError):
 
 
 class Draining(GenlibError):
-    """The server lets its last calls end and takes no new ones."""
+    """The server is shutting down: running calls may finish, new ones are rejected."""
 
     status, code, retry_after = 503, "draining", 1
 
 
 def detail(error: Exception) -> tuple[int, ErrorDetail]:
-    """The status and body of an error. What a caller cannot mend is logged and told without particulars."""
+    """The status and body for an error. Internal errors are logged; the response does not give their details."""
     status = error.status if isinstance(error, GenlibError) else 500
     code = error.code if isinstance(error, GenlibError) else "internal"
     message, param = str(error), error.param if isinstance(error, GenlibError) else None
     if status == 500:
         log.error("a request failed", exc_info=error)
-        message, param = "internal error; the server's log says more", None
+        message, param = "internal error; see the server log", None
     kind = _TYPES.get(status, "invalid_request_error" if status < 500 else "server_error")
     return status, ErrorDetail(
         message=_plain(message)[:MAX_MESSAGE],
@@ -97,7 +97,7 @@ def encode(error: ErrorDetail) -> bytes:
 
 
 def answer(error: Exception) -> Response:
-    """The response to a request that failed."""
+    """The response to a failed request."""
     status, body = detail(error)
     headers = {}
     if isinstance(error, QueueFull | Loading | Draining):
@@ -108,19 +108,19 @@ def answer(error: Exception) -> Response:
 
 
 async def answer_unrouted(request: Request, error: Exception) -> Response:
-    """Starlette's handler for what its router refuses: unknown paths and methods."""
+    """Starlette's exception handler for unknown paths and methods."""
     if not isinstance(error, HTTPException):
         return answer(error)
     path = request.url.path
     if error.status_code == 404:
-        return answer(RouteNotFound(f"nothing is served at {path}; GET / lists the routes"))
+        return answer(RouteNotFound(f"no route matches {path}; GET / lists the routes"))
     if error.status_code == 405:
-        response = answer(MethodNotAllowed(f"{path} does not take {request.method}"))
+        response = answer(MethodNotAllowed(f"{path} does not support {request.method}; see the Allow header"))
         response.headers.update(error.headers or {})
         return response
     return answer(error)
 
 
 def _plain(text: str) -> str:
-    """The text with halves of surrogate pairs, which UTF-8 cannot carry, written as \\ud800."""
+    """Escapes lone surrogates, which UTF-8 cannot encode, as \\ud800."""
     return text.encode("utf-8", "backslashreplace").decode()

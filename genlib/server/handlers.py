@@ -1,4 +1,4 @@
-"""What each route does with an engine. Bodies come decoded, errors leave as exceptions."""
+"""The handler of each route. Bodies arrive decoded; errors leave as exceptions."""
 
 from __future__ import annotations
 
@@ -33,12 +33,12 @@ HEALTHY = {"status": "ok"}
 
 
 def as_json(answer: Any, status: int = 200) -> Response:
-    """The response that holds an answer's fields."""
+    """A JSON response with the fields of `answer`."""
     return Response(msgspec.json.encode(answer), status, media_type="application/json")
 
 
 class Handlers:
-    """One method a route. Texts are tokenised on a worker thread, so that a long one holds nobody up."""
+    """One method per route. Texts are tokenised on a worker thread: a long one must not block the event loop."""
 
     def __init__(
         self,
@@ -125,7 +125,7 @@ class Handlers:
         """GET /ready"""
         age = self._engine.stats().last_step_age
         if age > self._stall_after:
-            raise Stalled(f"the engine has made no step for {age:.1f} s")
+            raise Stalled(f"the engine has made no progress for {age:.1f} s")
         return as_json({"status": "ready", "last_step_age": age})
 
     async def metrics(self, request: Request, _: EmptyBody) -> Response:
@@ -171,7 +171,7 @@ class Handlers:
 
 
 def _summary(state: State) -> answers.StateSummary | None:
-    """None for a state that was closed since it was listed."""
+    """None if the state was closed after it was listed."""
     try:
         return answers.state_summary(state)
     except StateNotFound:

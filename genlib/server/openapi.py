@@ -1,4 +1,4 @@
-"""The description of the shim for programs, made from the same bodies and answers that serve it."""
+"""The OpenAPI document, generated from the same structs that decode requests and encode responses."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ _REF = "#/components/schemas/{name}"
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route: how it is called, what serves it, what it takes and answers.
+    """One route: its method, path and handler, and the types of its request and response.
 
-    errors: the statuses of its own failures. query: names of integers or texts that the URL may hold.
-    open: served without the key.
+    errors: the statuses it can fail with, besides 401 and 500. query: the query parameters it accepts.
+    open: whether it is served without the key.
     """
 
     method: str
@@ -39,7 +39,7 @@ class Operation:
 
 
 def document(operations: Sequence[Operation], version: str, *, needs_key: bool) -> dict[str, Any]:
-    """The OpenAPI 3.1 document of these operations."""
+    """The OpenAPI 3.1 document of the operations."""
     structs = {op.body for op in operations} | {op.answer for op in operations if op.answer is not None}
     _, schemas = msgspec.json.schema_components(
         sorted(structs | {ErrorAnswer, StreamEvent}, key=lambda struct: struct.__name__), ref_template=_REF
@@ -82,7 +82,7 @@ def _answer(op: Operation) -> dict[str, Any]:
         answer["content"] = {"application/json": {"schema": schema}}
         if op.streams:
             answer["content"]["text/event-stream"] = {
-                "schema": {"type": "string", "description": "`data:` lines, each a StreamEvent; then [DONE]."}
+                "schema": {"type": "string", "description": "`data:` lines, each a StreamEvent, followed by [DONE]."}
             }
     return answer
 
@@ -100,6 +100,6 @@ def _parameters(op: Operation) -> list[dict[str, Any]]:
 
 
 _ERROR = {
-    "description": "What went wrong.",
+    "description": "Error.",
     "content": {"application/json": {"schema": {"$ref": _REF.format(name="ErrorAnswer")}}},
 }

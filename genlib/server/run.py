@@ -1,4 +1,4 @@
-"""Serves an engine on a socket until a signal comes: listens before the engine is there, and until its calls end."""
+"""Serves an engine on a socket until a signal. It listens while the model is loading, and until the last call ends."""
 
 from __future__ import annotations
 
@@ -22,25 +22,25 @@ from .door import Door
 if TYPE_CHECKING:
     from ..engine.engine import Engine
 
-_TICK = 0.05  # seconds between two looks at the calls that a drain waits for
+_TICK = 0.05  # seconds between checks whether the calls that a drain waits for have ended
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes a free one. Raises OSError."""
+    """A listening socket; port 0 picks a free port. Raises OSError."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     return socket.create_server((host, port), family=family)
 
 
 def address(sock: socket.socket) -> str:
-    """The URL at which the socket listens."""
+    """The URL of a listening socket."""
     host, port = sock.getsockname()[:2]
     return f"http://[{host}]:{port}" if ":" in host else f"http://{host}:{port}"
 
 
 class _Server(uvicorn.Server):
-    """Opens the door once it listens, and goes on listening while the last calls end."""
+    """Opens the door once it is listening, and keeps listening while the last calls end."""
 
-    failure: Exception | None = None  # of opening the door
+    failure: Exception | None = None  # from opening the door
 
     def __init__(
         self, config: uvicorn.Config, door: Door, open_door: Callable[[], Awaitable[None]], drain_timeout: int
@@ -49,7 +49,7 @@ class _Server(uvicorn.Server):
         self._door = door
         self._open_door = open_door
         self._drain_timeout = drain_timeout
-        self._tasks: set[asyncio.Task[None]] = set()  # a loop alone would forget its tasks
+        self._tasks: set[asyncio.Task[None]] = set()  # an event loop keeps weak references only
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
@@ -67,7 +67,7 @@ class _Server(uvicorn.Server):
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        # uvicorn's own shutdown closes the idle connections and the socket at once: that must wait for the calls.
+        # uvicorn's own shutdown closes idle connections and the socket at once; it must wait for the calls.
         self._door.drain()
         end = time.monotonic() + self._drain_timeout
         while self._door.calls and not self.force_exit and time.monotonic() < end:
@@ -85,11 +85,11 @@ def serve(
     log_level: str,
     on_ready: Callable[[], None],
 ) -> None:
-    """Serves until SIGINT or SIGTERM, then lets calls finish for `drain_timeout` seconds and cancels them.
+    """Serves until SIGINT or SIGTERM; running calls then have `drain_timeout` seconds to finish before cancellation.
 
-    Listens at once and makes the engine meanwhile; on_ready: it is there. Owns the socket and the engine; one
-    that is still being made when the signal comes is left to the end of the process. Must run on the main
-    thread, where signals arrive. Raises what make_engine and make_app raise.
+    Listens at once and creates the engine in the background; on_ready is called when it is ready. Owns the socket
+    and the engine; an engine that is still being created at the signal is abandoned to the end of the process.
+    Must run on the main thread, which receives signals. Raises what make_engine and make_app raise.
     """
     door, loading = Door(), _begin(make_engine)
 
@@ -110,7 +110,7 @@ def serve(
 
 
 def _begin(make_engine: Callable[[], Engine]) -> Future[Engine]:
-    """The engine, made on a thread that nobody waits for at the end of the process."""
+    """Creates the engine on a daemon thread, so that the process can end before it is ready."""
     future: Future[Engine] = Future()
     future.set_running_or_notify_cancel()
 
@@ -126,7 +126,7 @@ def _begin(make_engine: Callable[[], Engine]) -> Future[Engine]:
 
 @contextmanager
 def _signals(server: uvicorn.Server) -> Iterator[None]:
-    """uvicorn raises a signal again once it has shut down; here that must not end the process half way."""
+    """uvicorn raises the signal again after its shutdown; here that must not end the process before cleanup."""
 
     def stop(_: int, __: FrameType | None) -> None:
         server.should_exit = True

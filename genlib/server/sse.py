@@ -1,4 +1,4 @@
-"""A call as a stream of server-sent events."""
+"""The streaming response: a call as server-sent events."""
 
 from __future__ import annotations
 
@@ -27,16 +27,16 @@ HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
 class EventStream(Response):
-    """Answers with one `data:` object for each token, then the whole answer, then [DONE].
+    """Sends one `data:` object per token, then the complete response, then [DONE].
 
-    Nothing is sent before the first token or the first `period` seconds, so that what fails before them is
-    answered with its own status; what fails later is an `event: error` in the stream.
+    Nothing is sent before the first token or the first `period` seconds, so that an error until then has its own
+    HTTP status; a later one is an `event: error` in the stream.
     """
 
     def __init__(self, call: Call[TokenResult], period: float, first_token: Callable[[float], None]) -> None:
-        """period: seconds of silence after which a comment keeps the connection open.
+        """period: seconds of silence after which a keep-alive comment is sent.
 
-        first_token: told how many seconds passed before the first token.
+        first_token: called with the time to first token in seconds.
         """
         super().__init__(headers=HEADERS, media_type="text/event-stream")
         del self.headers["content-length"]
@@ -48,7 +48,7 @@ class EventStream(Response):
         self._sending = asyncio.Lock()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Runs the call to its end, or until the client leaves."""
+        """Relays the call until it ends or the client disconnects."""
         async with cancel_when_gone(receive, self._call) as presence:
             keeper = asyncio.create_task(self._keep_alive(send))
             try:
@@ -72,7 +72,7 @@ class EventStream(Response):
                 await self._say(_data(piece), send)
             await self._say(_data(await self._call) + DONE, send, last=True)
         except BaseException:
-            # Before the iterator is closed: a consumer that merely stops reading commits what it has read.
+            # Must precede the closing of the iterator, which would commit the pieces read so far.
             self._call.cancel()
             raise
 
@@ -89,7 +89,7 @@ class EventStream(Response):
                 return
 
     async def _say(self, data: bytes, send: Send, *, last: bool = False) -> None:
-        """Raises ClientDisconnect where the server tells by an OSError that nobody listens."""
+        """Sends a part of the body. Raises ClientDisconnect where the server reports a disconnect as an OSError."""
         async with self._sending:
             try:
                 if not self._started:

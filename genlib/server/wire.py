@@ -1,7 +1,7 @@
-"""What requests may hold, as it comes over the wire.
+"""The request bodies of the HTTP API.
 
-Names and defaults are those of genlib.calls.requests, which also checks the ranges; the ranges written here only
-tell readers of /openapi.json.
+Names and defaults are those of genlib.calls.requests, which also checks the ranges; the ranges stated here only
+appear in /openapi.json.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from ..checks import check_int, refuse
 from ..sampling.params import Sampling
 from ..states.state import State
 
-MAX_N = 1024  # continuations of one request: its answer holds them all
+MAX_N = 1024  # continuations per request: one response contains them all
 
 _ID = re.compile(r"0|[1-9][0-9]{0,9}")
 
@@ -26,50 +26,84 @@ def _about(description: str, **schema: float) -> Meta:
     return Meta(description=description, extra_json_schema=dict(schema) or None)
 
 
-StateId = Annotated[str, _about("Of the state, as POST /v1/states answered it.")]
+StateId = Annotated[str, _about("Id of the state, as returned by POST /v1/states.")]
 Stops = Annotated[
     list[str] | None,
-    _about("Each ends the call when generated text comes to hold it. null: the state's own; []: none."),
+    _about("Up to 64 strings; the call ends when one is generated. If null, the state's own apply; if empty, none."),
 ]
-MaxTokens = Annotated[int, _about("Most new tokens.", minimum=1)]
-MinTokens = Annotated[int, _about("No end of text or stop sequence before so many.", minimum=0)]
-Temperature = Annotated[float, _about("0 is greedy, else from 1e-6.", minimum=0, maximum=1e4)]
-TopP = Annotated[float, _about("Nucleus sampling; 1 is off.", exclusiveMinimum=0, maximum=1)]
-TopK = Annotated[int, _about("The k most likely tokens; 0 is off.", minimum=0)]
-MinP = Annotated[float, _about("Least part of the likeliest's probability; 0 is off.", minimum=0, maximum=1)]
-Seed = Annotated[int | None, _about("null draws one, which the answer tells.", minimum=0, maximum=2**64 - 1)]
-IgnoreEos = Annotated[bool, _about("Go on past an end of text.")]
+MaxTokens = Annotated[int, _about("Maximum number of tokens to generate.", minimum=1)]
+MinTokens = Annotated[
+    int, _about("Minimum number of tokens: no end of text or stop sequence ends the call earlier.", minimum=0)
+]
+Temperature = Annotated[float, _about("Sampling temperature: 0 (greedy) or 1e-6 to 1e4.", minimum=0, maximum=1e4)]
+TopP = Annotated[
+    float,
+    _about(
+        "Nucleus sampling: draw from the most likely tokens whose probabilities add up to this; 1 disables it.",
+        exclusiveMinimum=0,
+        maximum=1,
+    ),
+]
+TopK = Annotated[int, _about("Draw from the k most likely tokens; 0 disables it.", minimum=0)]
+MinP = Annotated[
+    float, _about("Drop tokens below this fraction of the top probability; 0 disables it.", minimum=0, maximum=1)
+]
+Seed = Annotated[
+    int | None, _about("Random seed. If null, the server draws one and returns it.", minimum=0, maximum=2**64 - 1)
+]
+IgnoreEos = Annotated[bool, _about("Never draw an end-of-text token.")]
 Measure = Annotated[
     Literal["model", "sampling"],
-    _about("Which probabilities to tell: the model's own, or those of the distribution drawn from."),
+    _about("Which probabilities to return: the model's own, or those of the distribution sampled from."),
 ]
 Repetition = Annotated[
-    float, _about("Divides the logit of each token that the state holds; 1 is off.", minimum=0.01, maximum=100)
+    float,
+    _about(
+        "Divides the logit of every token in the state (multiplies it if negative); 1 disables it.",
+        minimum=0.01,
+        maximum=100,
+    ),
 ]
 Presence = Annotated[
-    float, _about("Taken from the logit of each token generated in the state; 0 is off.", minimum=-100, maximum=100)
+    float,
+    _about(
+        "Subtracted from the logit of every token generated in the state; 0 disables it.", minimum=-100, maximum=100
+    ),
 ]
 Frequency = Annotated[
-    float, _about("The same, once for each time that it was generated; 0 is off.", minimum=-100, maximum=100)
+    float,
+    _about("Like presence_penalty, but subtracted once per occurrence; 0 disables it.", minimum=-100, maximum=100),
 ]
 Bias = Annotated[
     dict[str, float] | None,
-    _about("By token id, as text: what is added to the token's logit, from -100 to 100; at most 1024 tokens."),
+    _about("Maps token ids, as strings, to values added to their logits: -100 to 100; at most 1024 tokens."),
 ]
 Allowed = Annotated[
     list[int] | None,
-    _about("The only token ids that may be drawn, an end of text among them or not; null: all."),
+    _about("The only token ids that may be drawn; end-of-text tokens are not implied. If null, all are allowed."),
 ]
-TopLogprobs = Annotated[int, _about("How many most likely tokens to tell for each.", minimum=0, maximum=64)]
-KeepStates = Annotated[bool, _about("Make each a state of its own; see state_ids.")]
+TopLogprobs = Annotated[
+    int, _about("Also return this many of the most likely tokens at each position.", minimum=0, maximum=64)
+]
+KeepStates = Annotated[bool, _about("Keep each result as a new state, listed in state_ids of the response.")]
+
+
+MaxLength = Annotated[int, _about("Maximum number of new tokens; tokens already in the state do not count.", minimum=1)]
+EarlyStopping = Annotated[
+    bool | Literal["never"],
+    _about(
+        "When to stop. true: once num_beams hypotheses are finished; false: once no running beam is likely to beat "
+        'them; "never": once none can.'
+    ),
+]
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a request may hold. A field that is not named here is refused."""
+    """A request body. Unknown fields are rejected."""
 
 
 class _DrawBody(Body, frozen=True, kw_only=True):
-    """What the two calls share that draw tokens."""
+    """The fields that the two sampling calls share."""
 
     state_id: StateId
     max_tokens: MaxTokens = defaults.MAX_TOKENS
@@ -90,7 +124,7 @@ class _DrawBody(Body, frozen=True, kw_only=True):
     top_logprobs: TopLogprobs = defaults.TOP_LOGPROBS
 
     def shared(self, state: State) -> dict[str, Any]:
-        """What both requests take. Raises InvalidRequest when a value is out of range."""
+        """The arguments that both requests take. Raises InvalidRequest if a value is out of range."""
         return {
             "state": state,
             "max_tokens": self.max_tokens,
@@ -115,9 +149,9 @@ class _DrawBody(Body, frozen=True, kw_only=True):
 
 
 class TokenBody(_DrawBody, frozen=True, kw_only=True):
-    """Advance a state."""
+    """Generate tokens and append them to a state."""
 
-    stream: Annotated[bool, _about("Answer as text/event-stream.")] = False
+    stream: Annotated[bool, _about("Stream the response as server-sent events (text/event-stream).")] = False
 
     def request(self, state: State) -> GenerateToken:
         """Raises InvalidRequest when a value is out of range."""
@@ -125,9 +159,9 @@ class TokenBody(_DrawBody, frozen=True, kw_only=True):
 
 
 class MultiBody(_DrawBody, frozen=True, kw_only=True):
-    """Draw n continuations of a state, which stays as it is."""
+    """Sample n continuations of a state, which is left unchanged."""
 
-    n: Annotated[int, _about("How many continuations.", minimum=1, maximum=MAX_N)] = defaults.NUM_CONTINUATIONS
+    n: Annotated[int, _about("Number of continuations.", minimum=1, maximum=MAX_N)] = defaults.NUM_CONTINUATIONS
     keep_states: KeepStates = False
 
     def request(self, state: State) -> GenerateMulti:
@@ -137,18 +171,16 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
 
 
 class BeamBody(Body, frozen=True, kw_only=True):
-    """Search for the best continuations of a state, which stays as it is."""
+    """Run a beam search from a state, which is left unchanged."""
 
     state_id: StateId
-    num_beams: Annotated[int, _about("Beams kept at every step.", minimum=1)] = defaults.NUM_BEAMS
-    max_length: Annotated[int, _about("Most new tokens, the state's own not counted.", minimum=1)] = defaults.MAX_LENGTH
-    early_stopping: Annotated[bool | Literal["never"], _about("Whether to stop as soon as num_beams have ended.")] = (
-        defaults.EARLY_STOPPING
-    )
-    length_penalty: Annotated[float, _about("Exponent of the length that scores are divided by.")] = (
+    num_beams: Annotated[int, _about("Number of beams.", minimum=1)] = defaults.NUM_BEAMS
+    max_length: MaxLength = defaults.MAX_LENGTH
+    early_stopping: EarlyStopping = defaults.EARLY_STOPPING
+    length_penalty: Annotated[float, _about("Scores are divided by length ** length_penalty.")] = (
         defaults.LENGTH_PENALTY
     )
-    num_return: Annotated[int | None, _about("How many to answer; null: num_beams.", minimum=1)] = None
+    num_return: Annotated[int | None, _about("Number of beams to return. If null, num_beams.", minimum=1)] = None
     stop_sequences: Stops = None
     keep_states: KeepStates = False
 
@@ -167,33 +199,35 @@ class BeamBody(Body, frozen=True, kw_only=True):
 
 
 class CreateBody(Body, frozen=True, kw_only=True):
-    """Make a state, from a text or from token ids: exactly one of the two."""
+    """Create a state from exactly one of `prompt` and `tokens`."""
 
-    prompt: Annotated[str | None, _about("Text; never read as control tokens.")] = None
-    tokens: Annotated[list[int] | None, _about("Token ids, control tokens included.")] = None
-    stop_sequences: Annotated[list[str], _about("Of calls that name none.")] = field(default_factory=list)
+    prompt: Annotated[str | None, _about("Text to start from; never parsed into control tokens.")] = None
+    tokens: Annotated[list[int] | None, _about("Token ids to start from; may include control tokens.")] = None
+    stop_sequences: Annotated[list[str], _about("Stop sequences of calls that give none.")] = field(
+        default_factory=list
+    )
 
 
 class AppendBody(Body, frozen=True, kw_only=True):
-    """Put a text after the state's own."""
+    """Append text to a state."""
 
-    text: Annotated[str, _about("Never read as control tokens.")]
+    text: Annotated[str, _about("Text to append; never parsed into control tokens.")]
 
 
 class TruncateBody(Body, frozen=True, kw_only=True):
-    """Keep the first tokens of the state."""
+    """Keep the first tokens of a state and drop the rest."""
 
-    num_tokens: Annotated[int, _about("How many to keep.", minimum=1)]
+    num_tokens: Annotated[int, _about("Number of tokens to keep.", minimum=1)]
 
 
 class ScoreBody(Body, frozen=True, kw_only=True):
-    """Ask how likely a text is after the state, which stays as it is."""
+    """Score a text as a continuation of a state, which is left unchanged."""
 
-    text: Annotated[str, _about("Never read as control tokens.")]
+    text: Annotated[str, _about("Text to score; never parsed into control tokens.")]
 
 
 class EmptyBody(Body, frozen=True, kw_only=True):
-    """A request without fields; the body may be missing altogether."""
+    """A request without fields; the body may be omitted."""
 
 
 def _stops(stops: list[str] | None) -> tuple[str, ...] | None:
@@ -201,10 +235,10 @@ def _stops(stops: list[str] | None) -> tuple[str, ...] | None:
 
 
 def _by_token(bias: dict[str, float] | None) -> dict[int, float] | None:
-    """A bias by token id; in JSON the ids are texts, since they are names of an object."""
+    """The bias by integer token id: JSON object keys are strings."""
     if bias is None:
         return None
     for name in bias:
         if not _ID.fullmatch(name):
-            raise refuse("logit_bias", "have token ids as its names", name[:40])
+            raise refuse("logit_bias", "have token ids as keys", name[:40])
     return {int(name): value for name, value in bias.items()}
