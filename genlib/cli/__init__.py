@@ -1,4 +1,4 @@
-"""The command line: a file for each command."""
+"""The command line: main.py dispatches to one file per command; engine.py has the options they share."""
 
 from .main import main
 

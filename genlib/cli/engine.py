@@ -1,4 +1,4 @@
-"""What all commands take: the engine's options."""
+"""The engine options, which all commands share."""
 
 from __future__ import annotations
 
@@ -11,27 +11,29 @@ _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
 
 def add_engine_options(parser: argparse.ArgumentParser) -> None:
-    """Those of Engine; what is not given is left to it."""
+    """Adds the options of Engine. An option that is not given keeps its default in Engine."""
     group = parser.add_argument_group("engine")
     group.add_argument("--model", metavar="PATH", help="checkpoint folder (default: the embedded model)")
-    group.add_argument("--device", help='"auto" or "cpu"')
-    group.add_argument("--dtype", help='weights: "auto", "float32", "bfloat16" or "float16"')
-    group.add_argument("--threads", type=int, metavar="N", help="CPU threads (default: all cores)")
-    group.add_argument("--kv-memory", type=_size, metavar="SIZE", help="memory for the KV cache, such as 512M or 2G")
-    group.add_argument("--max-batch", type=int, metavar="N", help="maximum number of sequences in a step")
-    group.add_argument("--prefill-chunk", type=int, metavar="N", help="maximum number of tokens in a step")
-    group.add_argument("--max-queue", type=int, metavar="N", help="maximum number of calls that wait")
+    group.add_argument("--device", help='device to run on: "auto" or "cpu"')
+    group.add_argument("--dtype", help='dtype of the weights: "auto" (as saved), "float32", "bfloat16" or "float16"')
+    group.add_argument("--threads", type=int, metavar="N", help="number of CPU threads (default: all cores)")
+    group.add_argument(
+        "--kv-memory", type=_size, metavar="SIZE", help="memory for the KV cache, for example 512M or 2G"
+    )
+    group.add_argument("--max-batch", type=int, metavar="N", help="maximum number of sequences per step")
+    group.add_argument("--prefill-chunk", type=int, metavar="N", help="maximum number of tokens per step")
+    group.add_argument("--max-queue", type=int, metavar="N", help="maximum number of queued calls")
 
 
 def _size(text: str) -> int:
     match = re.fullmatch(r"(\d+)([kmg]?)(i?b)?", text.strip().lower())
     if match is None:
-        raise argparse.ArgumentTypeError(f"must be bytes, such as 512M or 2G, got {text!r}")
+        raise argparse.ArgumentTypeError(f"must be a size such as 512M or 2G, got {text!r}")
     return int(match[1]) * _UNITS[match[2]]
 
 
 def make_engine(args: argparse.Namespace) -> Engine:
-    """The engine that the arguments ask for."""
+    """Creates the engine from the parsed arguments."""
     names = ("device", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     return Engine(args.model, **given)

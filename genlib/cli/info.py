@@ -1,4 +1,4 @@
-"""genlib info: the model and the machine."""
+"""genlib info: describe the model and the machine."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from .engine import add_engine_options, make_engine
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Of the command."""
+    """Adds the arguments of the command."""
     parser.set_defaults(run=info)
-    parser.add_argument("--json", action="store_true", help="print one JSON object")
+    parser.add_argument("--json", action="store_true", help="print the result as one JSON object")
     add_engine_options(parser)
 
 
@@ -36,7 +36,7 @@ def info(args: argparse.Namespace) -> None:
 
 
 def _facts(args: argparse.Namespace, engine: Engine) -> dict[str, str | int]:
-    """The model, the machine and the versions: what a report of a problem should say."""
+    """The model, the machine and the versions: what a bug report should include."""
 
     folder = EMBEDDED if args.model is None else Path(args.model)
     config, stats = ModelConfig.load(folder), engine.stats()

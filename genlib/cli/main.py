@@ -1,4 +1,4 @@
-"""The command `genlib`: what it is given goes to one of its commands, what fails becomes one line."""
+"""The `genlib` command: parses the arguments, runs a subcommand, and prints an error as one line."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from . import generate, info, serve
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Runs the command; returns the exit status: 0, 1 when it failed, 2 when it was asked for wrongly."""
+    """Runs the command and returns the exit status: 0, 1 on failure, 2 for invalid arguments, 130 on Ctrl-C."""
     args = _parser().parse_args(argv)
     run: Callable[[argparse.Namespace], None] = args.run
     try:
@@ -24,7 +24,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     except KeyboardInterrupt:
         return 130
     except BrokenPipeError:
-        # Who read our output has gone; what is left in the buffer must not fail a second time at exit.
+        # The reader of our output has gone; flushing the rest of the buffer at exit must not fail again.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
     return 0
@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="genlib", description="Stateful text generation.")
     commands = parser.add_subparsers(title="commands", required=True, metavar="COMMAND")
-    generate.add_options(commands.add_parser("generate", help="continue a text"))
-    serve.add_options(commands.add_parser("serve", help="answer over HTTP"))
-    info.add_options(commands.add_parser("info", help="show the model and the machine"))
+    generate.add_options(commands.add_parser("generate", help="generate text from a prompt"))
+    serve.add_options(commands.add_parser("serve", help="run the HTTP server"))
+    info.add_options(commands.add_parser("info", help="describe the model and the machine"))
     return parser

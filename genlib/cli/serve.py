@@ -1,4 +1,4 @@
-"""genlib serve: answer over HTTP."""
+"""genlib serve: run the HTTP server."""
 
 from __future__ import annotations
 
@@ -12,23 +12,27 @@ from .engine import add_engine_options, make_engine
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
-    """Of the command."""
+    """Adds the arguments of the command."""
     parser.set_defaults(run=serve)
-    parser.add_argument("--host", default="127.0.0.1", help="default: 127.0.0.1")
-    parser.add_argument("--port", type=int, default=8000, help="0 takes a free one (default: 8000)")
-    parser.add_argument("--api-key-file", metavar="FILE", help="its text is the key that requests must carry")
+    parser.add_argument("--host", default="127.0.0.1", help="address to listen on (default: 127.0.0.1)")
+    parser.add_argument("--port", type=int, default=8000, help="port to listen on; 0 picks a free one (default: 8000)")
+    parser.add_argument("--api-key-file", metavar="FILE", help="file with the API key that requests must send")
     parser.add_argument(
-        "--drain-timeout", type=int, default=30, metavar="S", help="for running requests at the end (default: 30)"
+        "--drain-timeout",
+        type=int,
+        default=30,
+        metavar="S",
+        help="seconds for running requests to finish at shutdown (default: 30)",
     )
     levels = ("critical", "error", "warning", "info", "debug")
-    parser.add_argument("--log-level", choices=levels, default="warning", help="default: warning")
+    parser.add_argument("--log-level", choices=levels, default="warning", help="log level (default: warning)")
     add_engine_options(parser)
 
 
 def serve(args: argparse.Namespace) -> None:
     """genlib serve"""
     try:
-        from ..server import create_app  # noqa: PLC0415 (an extra, which the other commands do without)
+        from ..server import create_app  # noqa: PLC0415 (optional dependencies, which the other commands do not need)
         from ..server.run import address, listen  # noqa: PLC0415
         from ..server.run import serve as run  # noqa: PLC0415
     except ModuleNotFoundError as error:
@@ -55,7 +59,7 @@ def _read_key(path: str) -> str:
     try:
         key = Path(path).read_text(encoding="utf-8").strip()
     except (OSError, UnicodeDecodeError) as error:
-        raise GenlibError(f"cannot read the key from {path}: {error}") from error
+        raise GenlibError(f"cannot read the API key from {path}: {error}") from error
     if not key:
-        raise GenlibError(f"{path} holds no key")
+        raise GenlibError(f"{path} is empty; it must contain the API key")
     return key

@@ -125,7 +125,7 @@ def test_a_seed_that_was_drawn_is_told(capsys: pytest.CaptureFixture[str]) -> No
         (("serve", "--host", "192.0.2.1"), 1, "genlib: cannot listen"),
         (("serve", "--port", "0", "--model", "nowhere"), 1, "genlib: nowhere"),
         (("serve", "--port", "0", "--max-batch", "0"), 2, "genlib: `max_batch`"),
-        (("serve", "--port", "0", "--api-key-file", "nowhere"), 1, "genlib: cannot read the key"),
+        (("serve", "--port", "0", "--api-key-file", "nowhere"), 1, "genlib: cannot read the API key"),
     ],
 )
 def test_what_is_wrong_is_one_line(
