@@ -1,4 +1,4 @@
-"""The errors, drawn once. Each class carries its HTTP status and a stable code.
+"""The exceptions of genlib. Each class has an HTTP status and a stable code.
 
 GenlibError
 ├── InvalidRequest          400  invalid_parameter          also a ValueError; `.param` names the field
@@ -22,9 +22,10 @@ from typing import ClassVar
 
 
 class GenlibError(Exception):
-    """Base of every error that genlib raises on purpose.
+    """Base class of all genlib errors.
 
-    `status` is the HTTP status, `code` a stable word for programs, `param` the field at fault or None.
+    status: the HTTP status. code: stable across versions, for use in programs. message: for people; may change.
+    param: the name of the parameter at fault, or None.
     """
 
     status: ClassVar[int] = 500
@@ -40,37 +41,37 @@ class GenlibError(Exception):
 
 
 class InvalidRequest(GenlibError, ValueError):
-    """A parameter is of the wrong type, out of range, or contradicts another."""
+    """A parameter has the wrong type, is out of range, or contradicts another one; `param` names it."""
 
     status, code = 400, "invalid_parameter"
 
 
 class UnknownField(InvalidRequest):
-    """A request carries a field that nobody reads."""
+    """An HTTP request has a field or query parameter that does not exist."""
 
     code = "unknown_field"
 
 
 class ContextLengthExceeded(InvalidRequest):
-    """The state's tokens and those asked for do not fit into the model's context."""
+    """The state's tokens and the requested ones together exceed the model's context length."""
 
     code = "context_length_exceeded"
 
 
 class StateNotFound(GenlibError, KeyError):
-    """No state has this id, or it was closed."""
+    """No state has this id, or the state was closed."""
 
     status, code = 404, "state_not_found"
 
 
 class StateBusy(GenlibError):
-    """Another call is writing to this state."""
+    """Another call is writing to this state; wait for it, or fork the state."""
 
     status, code = 409, "state_busy"
 
 
 class QueueFull(GenlibError):
-    """As many calls wait as the engine lets wait. Try again after `retry_after` seconds."""
+    """The queue is full. Try again after `retry_after` seconds."""
 
     status, code = 429, "queue_full"
 
@@ -80,42 +81,42 @@ class QueueFull(GenlibError):
 
 
 class OutOfCapacity(GenlibError):
-    """The call needs more pages than the engine has in all."""
+    """The call can need more KV cache pages than the engine has in total; raise `kv_memory`."""
 
     status, code = 503, "out_of_capacity"
 
 
 class EngineClosed(GenlibError):
-    """The engine was closed, before or while the call ran."""
+    """The engine was closed before the call ended."""
 
     status, code = 503, "closed"
 
 
 class CallCancelled(GenlibError):
-    """The call was cancelled; its state is as it was."""
+    """The call was cancelled; its state is unchanged."""
 
     status, code = 499, "cancelled"
 
 
 class TokenMaskError(GenlibError):
-    """The caller's token mask raised an exception, which is the cause, or allows no token; the state is as it was."""
+    """The caller's token mask raised an exception (see `__cause__`) or left no token; the state is unchanged."""
 
     status, code = 500, "token_mask_error"
 
 
 class ModelError(GenlibError):
-    """The model gave a row of logits that holds no finite number, or a +inf."""
+    """The model produced logits without a finite value or with +inf, or its forward pass failed."""
 
     status, code = 500, "model_error"
 
 
 class CheckpointError(GenlibError, ValueError):
-    """A checkpoint's folder cannot be used; the message names everything that is wrong with it."""
+    """A checkpoint folder cannot be used; the message lists everything that is wrong with it."""
 
     status, code = 500, "checkpoint_error"
 
 
 class BackendError(GenlibError):
-    """A device, dtype or operation that this build cannot serve."""
+    """The device or vector width is not supported by this build or machine."""
 
     status, code = 500, "backend_error"
