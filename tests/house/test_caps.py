@@ -19,12 +19,9 @@ ENDINGS = (".py", ".cpp", ".h")
 # path or path:function → why it may be longer.
 EXCEPTIONS = {
     "bench/bench_generate.py:measure": "to be split",
-    "tests/engine/test_engine.py": "to be split",
     "tests/house/test_bench_sampling.py": "to be split",
     "tests/kernels/test_beam_api.py": "to be split",
     "tests/kernels/test_sampling.py": "to be split",
-    "tests/server/test_wire.py": "to be split",
-    "tests/support/server.py": "to be split",
 }
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import threading
+import time
 import zlib
+from collections.abc import Iterator
 
 import numpy as np
 
@@ -16,6 +18,7 @@ from genlib.ops.reference_beam import beam_step
 EOS = 256
 BOS = 257
 VOCABULARY = 260
+PROMPT = "the quick brown fox jumps over the lazy dog"
 
 
 class ByteTokenizer:
@@ -128,3 +131,23 @@ def check_pages_back(engine: genlib.Engine) -> None:
         assert table.num_entries == 0
         assert table.num_reserved == 0
         assert table.num_free == table.num_pages
+
+
+def engines() -> Iterator[genlib.Engine]:
+    """For a fixture: of an engine that must have all pages back in the end."""
+    with fake_engine() as engine:
+        yield engine
+        for state in engine.states():
+            state.close()
+        check_pages_back(engine)
+
+
+def wait_until_idle(engine: genlib.Engine) -> None:
+    while not (engine.scheduler.idle and not engine.loop._cancelled):
+        time.sleep(0.001)
+
+
+def ids(engine: genlib.Engine, prompt: str = PROMPT, **options) -> tuple[int, ...]:
+    """The tokens of a new state's first call."""
+    with engine.create_state(prompt) as state:
+        return genlib.generate_token(state, **options).token_ids
