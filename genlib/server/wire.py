@@ -86,8 +86,6 @@ TopLogprobs = Annotated[
     int, _about("Also return this many of the most likely tokens at each position.", minimum=0, maximum=64)
 ]
 KeepStates = Annotated[bool, _about("Keep each result as a new state, listed in state_ids of the response.")]
-
-
 MaxLength = Annotated[int, _about("Maximum number of new tokens; tokens already in the state do not count.", minimum=1)]
 EarlyStopping = Annotated[
     bool | Literal["never"],
