@@ -1,10 +1,13 @@
-"""genlib: kernels and key/value states for stateful text generation. A seed is a promise.
+"""Stateful text generation: an Engine runs a model, a State holds a text with its KV cache, and calls generate from it.
 
-import genlib
+    import genlib
 
-with genlib.Engine() as engine:
-    state = engine.create_state("Once upon a time")
-    print(genlib.generate_token(state, max_tokens=20, seed=7).text)
+    with genlib.Engine() as engine:
+        state = engine.create_state("Once upon a time")
+        print(genlib.generate_token(state, max_tokens=20, seed=7).text)
+
+generate_token, generate_multi and beam_search wait for their result; genlib.aio has the same calls for coroutines, and
+Engine.submit returns a Call. With a given seed a call gives the same tokens, bit for bit, whatever else is running.
 """
 
 from . import aio

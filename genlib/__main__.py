@@ -1,4 +1,4 @@
-"""python -m genlib"""
+"""The command line, as `python -m genlib`."""
 
 import sys
 

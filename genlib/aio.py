@@ -1,9 +1,9 @@
-"""The three calls for coroutines: the same parameters, a Call to await, or to iterate with `async for`.
+"""The three calls for coroutines: the same parameters as in genlib, but they return a Call to await or iterate.
 
     result = await genlib.aio.generate_token(state, max_tokens=5)
     async for piece in genlib.aio.generate_token(state, max_tokens=40, stream=True): ...
 
-A coroutine that is cancelled while it waits cancels its call; nothing is committed then.
+Cancelling a coroutine that awaits a call cancels the call, which then commits nothing.
 """
 
 from __future__ import annotations
@@ -22,14 +22,14 @@ from .states.state import State
 
 
 class MultiOptions(TokenOptions, total=False):
-    """What generate_multi takes, by name."""
+    """The keyword arguments of generate_multi."""
 
     n: int
     keep_states: bool
 
 
 class BeamOptions(TypedDict, total=False):
-    """What beam_search takes, by name."""
+    """The keyword arguments of beam_search."""
 
     num_beams: int
     max_length: int
@@ -41,22 +41,25 @@ class BeamOptions(TypedDict, total=False):
 
 
 def _arguments(options: object) -> dict[str, Any]:
-    """Options as a request takes them: those of Sampling in one."""
+    """The arguments of a request: the fields of Sampling are gathered into one."""
     left = dict(cast("dict[str, Any]", options))
     sampling = {f.name: left.pop(f.name) for f in fields(Sampling) if f.name in left}
     return {**left, "sampling": Sampling(**sampling)}
 
 
 def generate_token(state: State, *, stream: bool = False, **options: Unpack[TokenOptions]) -> Call[TokenResult]:
-    """genlib.generate_token, to await; with stream=True for `async for`. Raises as it does, at once."""
+    """genlib.generate_token as a Call to await or, with stream=True, to iterate with `async for`.
+
+    Invalid arguments raise here; errors during generation raise where the call is awaited or iterated.
+    """
     return engine_of(state).submit(GenerateToken(state, **_arguments(options)), stream=stream)
 
 
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
-    """genlib.generate_multi, to await. Raises as it does, at once."""
+    """genlib.generate_multi as a Call to await. Errors as for generate_token."""
     return engine_of(state).submit(GenerateMulti(state, **_arguments(options)))
 
 
 def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
-    """genlib.beam_search, to await. Raises as it does, at once."""
+    """genlib.beam_search as a Call to await. Errors as for generate_token."""
     return engine_of(state).submit(BeamSearch(state, **cast("dict[str, Any]", options)))

@@ -1,4 +1,4 @@
-"""The three calls. Each checks its arguments, submits one request to the state's engine, and waits for the answer."""
+"""The three calls. Each checks its arguments, submits one request to the state's engine, and waits for the result."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from .states.state import State
 
 
 class TokenOptions(TypedDict, total=False):
-    """What generate_token takes, by name."""
+    """The keyword arguments of generate_token, except `stream`."""
 
     max_tokens: int
     min_tokens: int
@@ -39,16 +39,16 @@ class TokenOptions(TypedDict, total=False):
 
 
 def engine_of(state: object) -> Engine:
-    """The engine that owns a state. Raises InvalidRequest if it is not a state."""
+    """The engine of a state. Raises InvalidRequest if `state` is not a State."""
     if not isinstance(state, State):
-        raise refuse("state", "be a State, as engine.create_state gives it", state)
+        raise refuse("state", "be a State, as returned by engine.create_state", state)
     engine = state.engine
     assert isinstance(engine, Engine)
     return engine
 
 
 def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:
-    """Requests check the type, and make it a tuple."""
+    """A cast for the type checker: the request checks the value and makes it a tuple."""
     return cast("tuple[str, ...] | None", stop_sequences)
 
 
@@ -80,11 +80,14 @@ def generate_token(
 ) -> TokenResult | Iterator[Piece]:
     """Generates up to `max_tokens` tokens and appends them to the state.
 
+    Returns a TokenResult, or with `stream` an iterator of Piece. A state that has ended (`state.finished`) returns no
+    tokens until text is appended to it or it is truncated.
+
     How long:
         max_tokens: at least 1, and no more than the context has left. Default 16.
-        min_tokens: no end of text and no stop sequence before this many; 0 to max_tokens. Default 0.
-        stop_sequences: the call ends with the token that completes one of these strings, which is kept.
-            None (default) uses the state's own; an empty list uses none. At most 64.
+        min_tokens: no end of text or stop sequence ends the call before this many; 0 to max_tokens. Default 0.
+        stop_sequences: at most 64 strings. The call ends with the token that completes one of them, which stays in
+            the text. None (default) uses the state's own; an empty list uses none.
         ignore_eos: never draw an end-of-text token. Default False.
     How each token is drawn:
         temperature: 0 for greedy decoding, or 1e-6 to 1e4. Default 1.
@@ -97,16 +100,18 @@ def generate_token(
         presence_penalty: subtracted from the logit of every token generated in the state; -100 to 100. Default 0.
         frequency_penalty: the same, once per occurrence; -100 to 100. Default 0.
         logit_bias: token id -> value added to its logit, -100 to 100; at most 1024 tokens. Default None.
-        allowed_tokens: the only token ids that may be drawn. None (default) allows all.
+        allowed_tokens: the only token ids that may be drawn; end-of-text tokens must be listed to be allowed. None
+            (default) allows all.
         token_mask: an object that decides before each token which ones may come next (genlib.TokenMask), such as a
             grammar. Default None.
     What is returned:
-        probability: "model" (default) reports the model's own probabilities, "sampling" those drawn from.
+        probability: "model" (default) reports the model's own probabilities (softmax of the unmodified logits),
+            "sampling" those of the distribution sampled from.
         top_logprobs: also report this many of the most likely tokens at each position; 0 to 64. Default 0.
-        stream: return an iterator of Piece, one per token, instead of a TokenResult. A consumer that stops early
-            commits the pieces that it has taken. Default False.
+        stream: return an iterator of Piece, one per token. If it is closed early, only the tokens taken from it are
+            appended to the state. Default False.
 
-    Raises InvalidRequest (names the parameter), StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity,
+    Raises InvalidRequest (which names the parameter), StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity,
     QueueFull, TokenMaskError, ModelError, EngineClosed; the state is then unchanged.
     """
     sampling = Sampling(
@@ -159,16 +164,15 @@ def generate_multi(
     top_logprobs: int = defaults.TOP_LOGPROBS,
     keep_states: bool = False,
 ) -> MultiResult:
-    """Draws `n` continuations of a state, which stays as it is.
+    """Samples `n` continuations of a state, which is left unchanged.
 
-    The first is what generate_token gives with the same seed, and none depends on how many there are.
+    Continuation 0 is what generate_token returns for the same seed; continuation i does not depend on `n`.
 
-        n: at least 1; more than the engine's max_batch run in waves. Default 1.
-        keep_states: make each continuation a state of its own (`.state`), with its keys and values in place.
-            Default False.
-        token_mask: each continuation asks a fork of it.
+        n: number of continuations; at least 1. More than the engine's max_batch run in waves. Default 1.
+        keep_states: also keep each continuation as a new state (`.state`), with its KV cache in place. Default False.
+        token_mask: as for generate_token; each continuation uses a fork of it.
 
-    All other parameters are those of generate_token. Raises as generate_token does, but for StateBusy.
+    All other parameters are those of generate_token. Raises the same errors, except StateBusy.
     """
     sampling = Sampling(
         temperature=temperature,
@@ -209,21 +213,21 @@ def beam_search(
     stop_sequences: Sequence[str] | None = None,
     keep_states: bool = False,
 ) -> BeamResult:
-    """Searches for the most likely continuations of a state, which stays as it is.
+    """Searches for the most likely continuations of a state, which is left unchanged.
 
     The search is that of transformers' `generate(num_beams=...)`, token for token.
 
         num_beams: 1 to the engine's max_batch; 1 is greedy decoding. Default 4.
-        max_length: most new tokens; the state's own do not count. At least 1. Default 16.
-        early_stopping: True stops once num_beams hypotheses are finished; False (default) once none of the running
-            beams is likely to beat them; "never" once none of them can.
-        length_penalty: a score is the sum of log-probabilities divided by length ** length_penalty. Any finite
-            number. Default 1.
-        num_return: how many of the best to return; 1 to num_beams. None (default) returns num_beams.
+        max_length: maximum number of new tokens; tokens already in the state do not count. At least 1. Default 16.
+        early_stopping: True stops once num_beams hypotheses are finished; False (default) once no running beam is
+            likely to beat them; "never" once none can.
+        length_penalty: a score is the sum of log-probabilities divided by length ** length_penalty, where length
+            counts new tokens. Any finite number. Default 1.
+        num_return: number of beams to return; 1 to num_beams. None (default) returns num_beams.
         stop_sequences: strings that finish a hypothesis, as for generate_token. Default: the state's own.
-        keep_states: make each result a state of its own (`.states`). Default False.
+        keep_states: also keep each returned beam as a new state (`.states`), with its KV cache in place. Default False.
 
-    Raises as generate_multi does.
+    Raises the same errors as generate_multi, except TokenMaskError.
     """
     request = BeamSearch(
         state,

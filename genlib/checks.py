@@ -1,4 +1,4 @@
-"""What every parameter must pass. Each check raises InvalidRequest that names the field, the rule and the value."""
+"""Checks of parameters. Each raises InvalidRequest with the parameter, the rule that it must meet, and its value."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ MAX_STOP_SEQUENCES = 64
 
 
 def refuse(param: str, rule: str, value: object) -> InvalidRequest:
-    """The error "`param` must rule, got value"."""
+    """Returns the error "`param` must <rule>, got <value>", to be raised."""
     return InvalidRequest(f"`{param}` must {rule}, got {value!r}", param=param)
 
 
@@ -36,44 +36,44 @@ def check_text(param: str, value: object) -> str:
     try:
         value.encode()
     except UnicodeEncodeError as error:
-        raise refuse(param, "not hold half of a surrogate pair", value[error.start : error.end]) from None
+        raise refuse(param, "not contain a lone surrogate", value[error.start : error.end]) from None
     return value
 
 
 def check_exactly_one(**given: object) -> None:
-    """Raises InvalidRequest unless one of these parameters, and no other, is not None."""
+    """Raises InvalidRequest unless exactly one of the parameters is not None."""
     if sum(value is not None for value in given.values()) != 1:
         names = " and ".join(f"`{name}`" for name in given)
         raise InvalidRequest(f"give exactly one of {names}", param=next(iter(given)))
 
 
 def is_number(value: object) -> TypeGuard[float]:
-    """Whether `value` is an int or float, not a bool, that is a finite float64."""
+    """Whether `value` is an int or float (not a bool) whose float64 value is finite."""
     if isinstance(value, bool) or not isinstance(value, (int, float)):
         return False
     try:
         return math.isfinite(value)
-    except OverflowError:  # an int too large
+    except OverflowError:  # an int beyond float64
         return False
 
 
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:
-    """The ids as a tuple; InvalidRequest unless each is an int ≥ 0. Whether a vocabulary has them is not known here."""
+    """The ids as a tuple. Raises InvalidRequest unless each is an int ≥ 0; the upper bound depends on the model."""
     if isinstance(value, str | bytes) or not isinstance(value, Sequence):
         raise refuse(param, "be a list of token ids", value)
-    if not all(type(token) is int and token >= 0 for token in value):  # lists may be as long as a vocabulary
+    if not all(type(token) is int and token >= 0 for token in value):  # lists may be very long: check fast first
         for i, token in enumerate(value):
             check_int(f"{param}[{i}]", token, 0)
     return tuple(value)
 
 
 def check_stop_sequences(value: object) -> tuple[str, ...]:
-    """The stop sequences as a tuple; InvalidRequest unless each is a string that is not empty."""
+    """The stop sequences as a tuple. Raises InvalidRequest unless each is a non-empty string."""
     name = "stop_sequences"
     if isinstance(value, str) or not isinstance(value, Sequence):
         raise refuse(name, "be a list of strings", value)
     if len(value) > MAX_STOP_SEQUENCES:
-        raise refuse(name, f"hold at most {MAX_STOP_SEQUENCES} strings", len(value))
+        raise refuse(name, f"contain at most {MAX_STOP_SEQUENCES} strings", len(value))
     for i, stop in enumerate(value):
         if not check_text(f"{name}[{i}]", stop):
             raise refuse(f"{name}[{i}]", "not be empty", stop)

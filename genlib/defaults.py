@@ -1,10 +1,10 @@
-"""What a call takes where its caller says nothing: one home for Python, HTTP and the command line."""
+"""Default values of the calls' parameters, shared by the Python API, the HTTP API and the command line."""
 
 from __future__ import annotations
 
 from typing import Final, Literal
 
-# Of calls that sample.
+# generate_token and generate_multi.
 MAX_TOKENS: Final = 16
 MIN_TOKENS: Final = 0
 TEMPERATURE: Final = 1.0
@@ -18,7 +18,7 @@ TOP_LOGPROBS: Final = 0
 PROBABILITY: Final[Literal["model", "sampling"]] = "model"
 NUM_CONTINUATIONS: Final = 1
 
-# Of beam search.
+# beam_search.
 NUM_BEAMS: Final = 4
 MAX_LENGTH: Final = 16
 EARLY_STOPPING: Final = False
