@@ -1,7 +1,7 @@
-"""The handle of a call that was submitted: wait for it, iterate it, await it, cancel it.
+"""The handle of a submitted call: wait for it, iterate it, await it, or cancel it.
 
-The engine's thread writes, any thread or event loop reads. A stream's tokens belong to the state when its
-consumer has taken them all, or when it stops taking: then those that it has taken are committed.
+The engine's thread writes, any thread or event loop reads. A streaming call is committed to its state when its consumer
+has taken all pieces, or stops early: then only the pieces taken are committed.
 """
 
 from __future__ import annotations
@@ -16,16 +16,20 @@ from .results import Piece, R_co, Result
 
 
 class CallOwner(Protocol):
-    """Who runs the call: the engine."""
+    """The engine, as a call sees it."""
 
     def cancel(self, call: Call[Result]) -> None: ...
     def settle(self, call: Call[Result], taken: int | None) -> None: ...
 
 
 class Call(Generic[R_co]):
-    """A running call. `streams` says whether it can be iterated.
+    """The handle of a submitted call, as returned by Engine.submit and genlib.aio.
 
-    Every method may be used from any thread; one consumer takes the pieces.
+    Get its result with `result()` or `await call`. A call submitted with stream=True (`streams`) can instead be
+    iterated with `for` or `async for`; each item is a Piece. Closing the iterator early commits the pieces taken so
+    far. Cancelling the coroutine that awaits or iterates cancels the call.
+
+    All methods may be used from any thread; only one consumer may iterate.
     """
 
     def __init__(self, owner: CallOwner, *, streams: bool) -> None:
@@ -39,20 +43,20 @@ class Call(Generic[R_co]):
         self._result: Result | None = None
         self._error: BaseException | None = None
 
-    # What its owner tells it.
+    # Called by the owner.
 
     def push(self, piece: Piece) -> None:
-        """One more piece of the stream."""
+        """Adds a piece to the stream. Called by the engine, as are finish and fail."""
         self._pieces.append(piece)
         self._wake()
 
     def finish(self, result: Result) -> None:
-        """The call has ended well. For a stream: all its pieces were pushed."""
+        """Ends the call with its result. All pieces of a stream have been pushed."""
         self._result = result
         self._wake()
 
     def fail(self, error: BaseException) -> None:
-        """The call has ended with an error; pieces not taken yet are dropped. The first end counts."""
+        """Ends the call with an error, unless it is settled; drops the pieces not taken yet. The first error counts."""
         if self._result is None or not self._settled:
             self._error = self._error or error
             self._result = None
@@ -67,19 +71,25 @@ class Call(Generic[R_co]):
         for wake in wakers:
             wake()
 
-    # What its consumer asks.
+    # Called by the consumer.
 
     @property
     def done(self) -> bool:
-        """Whether it has ended, well or not."""
+        """Whether the call has ended, with a result or an error."""
         return self._result is not None or self._error is not None
 
     def cancel(self) -> None:
-        """Ends the call; its state is as it was. Idempotent; nothing happens once it is committed."""
+        """Cancels the call: its state is unchanged, and waiting for it raises CallCancelled.
+
+        Does nothing if the call has been committed or cancelled before.
+        """
         self._owner.cancel(cast("Call[Result]", self))
 
     def result(self, timeout: float | None = None) -> R_co:
-        """Waits for the end. Raises the call's error, or TimeoutError after `timeout` seconds (it goes on)."""
+        """Waits for the result and returns it. For a stream, commits all of its tokens.
+
+        Raises the call's error, or TimeoutError after `timeout` seconds; the call then goes on. None waits forever.
+        """
         with self._changed:
             if not self._changed.wait_for(lambda: self.done, timeout):
                 raise TimeoutError(f"the call is still running after {timeout} s")
@@ -92,13 +102,13 @@ class Call(Generic[R_co]):
         return cast(R_co, self._result)
 
     def _settle(self, taken: int | None) -> None:
-        """Commits a stream: the first `taken` pieces, or all of it."""
+        """Commits a stream, once: its first `taken` pieces, or all if None."""
         if not self._settled:
             self._settled = True
             self._owner.settle(cast("Call[Result]", self), taken)
 
     def _take(self) -> Piece | None:
-        """The next piece, or None when the stream has ended well; IndexError if neither is there yet."""
+        """The next piece, or None at the end. Raises the call's error, or IndexError if nothing is ready."""
         if self._error is not None:
             raise self._error
         if not self._pieces and self._result is not None:
@@ -129,7 +139,7 @@ class Call(Generic[R_co]):
             self._settle(self._taken)
 
     async def _changed_async(self, ready: Callable[[], bool]) -> None:
-        import asyncio  # noqa: PLC0415 (a third of the time to import genlib; whoever awaits has it already)
+        import asyncio  # noqa: PLC0415 (a third of genlib's import time; who awaits has imported it)
 
         loop = asyncio.get_running_loop()
         while True:
@@ -154,7 +164,7 @@ class Call(Generic[R_co]):
             await self._changed_async(lambda: self.done)
         finally:
             if not self.done:
-                self.cancel()  # whoever awaited was cancelled
+                self.cancel()  # the awaiting coroutine was cancelled
         return self._get()
 
     def __await__(self) -> Generator[None, None, R_co]:
@@ -172,13 +182,13 @@ class Call(Generic[R_co]):
                 yield piece
             self._settle(None)
         except GeneratorExit:
-            self._settle(self._taken)  # the consumer has stopped taking
+            self._settle(self._taken)  # the consumer stopped early
             raise
         except BaseException:
-            self.cancel()  # whoever awaited was cancelled
+            self.cancel()  # the iterating coroutine was cancelled
             raise
 
 
 def cancelled() -> CallCancelled:
-    """The error of a call that somebody cancelled."""
-    return CallCancelled("the call was cancelled; its state is as it was")
+    """The error of a cancelled call."""
+    return CallCancelled("the call was cancelled; its state is unchanged")

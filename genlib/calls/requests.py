@@ -1,4 +1,4 @@
-"""What a call asks for. Requests check themselves when they are made, so that one that exists can be run."""
+"""The requests that Engine.submit takes. A request checks its fields when it is created, and is immutable."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ Probability = Literal["model", "sampling"]
 
 
 class Request(Generic[R_co]):
-    """What a call asks for. R: what answers it."""
+    """Base class of all requests. R: the type of the result."""
 
     __slots__ = ()
 
@@ -28,11 +28,7 @@ class Request(Generic[R_co]):
 
 @dataclass(frozen=True, slots=True)
 class _Generate:
-    """What the two sampling calls share. `stop_sequences` None means the state's own, () none.
-
-    top_logprobs: how many of the model's most likely tokens to tell for each new one, 0 to 64.
-    token_mask: generate_token tells it every token, generate_multi gives a fork of it to each continuation.
-    """
+    """The fields that the two sampling calls share."""
 
     state: State
     max_tokens: int = defaults.MAX_TOKENS
@@ -61,12 +57,32 @@ class _Generate:
 
 @dataclass(frozen=True, slots=True)
 class GenerateToken(_Generate, Request[TokenResult]):
-    """Advance a state by up to `max_tokens` tokens."""
+    """Generates up to `max_tokens` tokens and appends them to `state`. The result is a TokenResult.
+
+    max_tokens: at least 1. Default 16. min_tokens: no end of text or stop sequence ends the call before this many; 0 to
+        max_tokens. Default 0.
+    sampling: how tokens are drawn; see Sampling. Default Sampling().
+    stop_sequences: at most 64 non-empty strings that end the call; None (default) uses the state's own, () none.
+    ignore_eos: never draw an end-of-text token. Default False.
+    probability: "model" (default) reports the model's own probabilities, "sampling" those of the distribution sampled
+        from.
+    top_logprobs: also report this many of the most likely tokens at each position; 0 to 64. Default 0.
+    token_mask: decides before each token which ones may come next; see TokenMask. It is told every token drawn.
+        Default None.
+
+    Raises InvalidRequest, which names the field. See genlib.generate_token.
+    """
 
 
 @dataclass(frozen=True, slots=True)
 class GenerateMulti(_Generate, Request[MultiResult]):
-    """Draw `n` continuations of a state, which is left as it was."""
+    """Samples `n` continuations of `state`, which is left unchanged. The result is a MultiResult.
+
+    n: number of continuations; at least 1. Default 1. keep_states: also keep each continuation as a new state. Default
+        False. token_mask: each continuation uses a fork of it.
+
+    The other fields are those of GenerateToken. Raises InvalidRequest, which names the field.
+    """
 
     n: int = defaults.NUM_CONTINUATIONS
     keep_states: bool = False
@@ -79,7 +95,17 @@ class GenerateMulti(_Generate, Request[MultiResult]):
 
 @dataclass(frozen=True, slots=True)
 class BeamSearch(Request[BeamResult]):
-    """Search the `num_return` best continuations of up to `max_length` new tokens (docs/design/beams.md)."""
+    """Runs a beam search from `state`, which is left unchanged (docs/design/beams.md). The result is a BeamResult.
+
+    num_beams: 1 to the engine's max_batch. Default 4. max_length: maximum number of new tokens; at least 1. Default 16.
+    early_stopping: True, False (default) or "never": when to stop, as in transformers; see genlib.beam_search.
+    length_penalty: scores are divided by length ** length_penalty; any finite number. Default 1.
+    num_return: number of beams to return; 1 to num_beams. None (default) returns num_beams.
+    stop_sequences: strings that finish a hypothesis; None (default) uses the state's own, () none.
+    keep_states: also keep each returned beam as a new state. Default False.
+
+    Raises InvalidRequest, which names the field.
+    """
 
     state: State
     num_beams: int = defaults.NUM_BEAMS
@@ -106,7 +132,10 @@ class BeamSearch(Request[BeamResult]):
 
 @dataclass(frozen=True, slots=True)
 class Score(Request[ScoreResult]):
-    """Log-probabilities of `token_ids`, were they to follow the state. The state is left as it was."""
+    """Computes the log-probabilities of `token_ids` as a continuation of `state`, which is left unchanged.
+
+    token_ids: at least one, as returned by State.tokenize. The result is a ScoreResult. See State.score.
+    """
 
     state: State
     token_ids: tuple[int, ...]

@@ -1,4 +1,4 @@
-"""What a call answers, with the field names of the HTTP answers."""
+"""The results of calls. Field names are those of the HTTP API."""
 
 from __future__ import annotations
 
@@ -13,9 +13,10 @@ FinishReason = Literal["stop_sequence", "end_of_text"]
 
 @dataclass(frozen=True, slots=True)
 class TopLogprob:
-    """One of the tokens that the model held most likely, whatever was drawn, with its log-probability.
+    """One of the most likely tokens at a position, under the model; it need not be the one drawn.
 
-    token is its text: "" for a control token, and U+FFFD for bytes that are no whole character.
+    token: its text; "" for a control token, U+FFFD for bytes that form no complete character. token_id: its id.
+    logprob: natural logarithm of its probability: softmax of the unmodified logits, temperature 1.
     """
 
     token: str
@@ -25,9 +26,10 @@ class TopLogprob:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Piece:
-    """One token of a stream, with the fields of TokenResult. `text` may be "" (half a code point).
+    """One token of a stream, with the fields of TokenResult.
 
-    The last piece of a stream that ends may hold no token, when what ended it is not shown (end of text).
+    `text` is "" for a token that does not complete a character. The last piece of a stream may hold text but no token:
+    the U+FFFD of a character that an end of text left incomplete.
     """
 
     state_id: str
@@ -45,13 +47,19 @@ class Piece:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TokenResult(Piece):
-    """What generate_token answers, and each continuation of generate_multi.
+    """The result of generate_token, and one continuation of generate_multi.
 
-    text == "".join(new_tokens). probabilities and logprobs are those of each of new_tokens; token_ids are
-    theirs too (an end-of-text token is in the state, not here). finish_reason is None when max_tokens is
-    used up: call again to go on. seed gives the same result again. state is the continuation as a state
-    of its own (generate_multi with keep_states), else None. top_logprobs, if asked for, are the model's most likely
-    tokens in the place of each of new_tokens, best first, before temperature, penalties, bias and masks.
+    state_id: the state that the call was made on. text: the generated text, equal to "".join(new_tokens).
+    new_tokens, token_ids, probabilities, logprobs: text, id, probability and its natural logarithm, one entry per
+        generated token; an end-of-text token is not listed, though it is in the state. Which probability is reported
+        depends on `probability` of the request.
+    finished: whether a stop sequence or an end of text ended the call; False if it reached max_tokens: call again to
+        continue. finish_reason: "stop_sequence", "end_of_text" or None. stop_sequence: the one that ended the call, or
+        None.
+    seed: the seed used; the same request with it gives the same result.
+    top_logprobs: if requested, the most likely tokens at each position, best first, before temperature, penalties,
+        bias and masks; else ().
+    state: the continuation as a new state (generate_multi with keep_states), else None.
     """
 
     state: State | None = None
@@ -59,7 +67,11 @@ class TokenResult(Piece):
 
 @dataclass(frozen=True, slots=True)
 class MultiResult:
-    """What generate_multi answers: n continuations, in the order of their streams."""
+    """The result of generate_multi.
+
+    state_id: the state that the call was made on. continuations: n of them; the first is what generate_token returns
+    for `seed`, the seed used.
+    """
 
     state_id: str
     continuations: tuple[TokenResult, ...]
@@ -68,11 +80,14 @@ class MultiResult:
 
 @dataclass(frozen=True, slots=True)
 class BeamResult:
-    """What beam_search answers, best first.
+    """The result of beam_search; all lists are best first.
 
-    beams: texts without the end of text. scores: sum of log-probabilities / length ** length_penalty, where
-    length counts new tokens, an end of text included. token_ids include it. finished: whether the beam ended
-    by end of text or a stop sequence. states: with keep_states, each beam as a state, else ().
+    state_id: the state that the call was made on. beams: the generated texts. token_ids: the new tokens of each beam,
+    including an end-of-text token.
+    scores: sum of log-probabilities / length ** length_penalty, where length counts new tokens, including an
+    end-of-text token.
+    finished: whether the beam ended with an end of text or a stop sequence. states: with keep_states, each beam as a
+    new state, else ().
     """
 
     state_id: str
