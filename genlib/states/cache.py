@@ -1,7 +1,7 @@
-"""The pages of states: what is kept while they are idle, and how a call gets what it needs.
+"""The KV cache pages of states: what is kept while they are idle, and how a call gets the pages it needs.
 
-A state's entry in the table is a cache of its tokens (docs/design.md §1): it may be dropped at any moment,
-and is found again by content, or rebuilt. The engine's lock guards all of it.
+A state's entry in the table caches what was computed of its tokens (docs/design.md §1): it may be dropped at any
+moment; its pages are then found again by content, or recomputed. The engine's lock guards all of it.
 """
 
 from __future__ import annotations
@@ -17,28 +17,28 @@ from .record import Record
 
 
 def pages_for(num_tokens: int) -> int:
-    """Pages that hold so many tokens."""
+    """Number of pages that `num_tokens` tokens fill, the last one possibly in part."""
     return -(-num_tokens // PAGE_SIZE)
 
 
 def as_int32(token_ids: Sequence[int]) -> Int32:
-    """Token ids as the table takes them."""
+    """Token ids as an int32 array [n], as the table takes them."""
     return np.asarray(token_ids, dtype=np.int32)
 
 
 class Cache:
-    """Entries of idle states, least recently used first, over one table."""
+    """The entries of idle states, least recently used first, and the table that holds all entries."""
 
     def __init__(self, num_pages: int) -> None:
         self.table = StateTable(num_pages)
         self.num_pages = num_pages
         self._copies = np.zeros((64, 2), np.int32)
-        self._idle: OrderedDict[str, tuple[int, int]] = OrderedDict()  # state id → entry, version of the record
+        self._idle: OrderedDict[str, tuple[int, int]] = OrderedDict()  # state id → entry, version of its record
 
     def open(self, state_id: str, record: Record, num_tokens: int, more: int) -> int | None:
-        """A new entry with the first `num_tokens` tokens of a record, what is cached of them computed, and the
-        pages promised for `more` tokens behind them. None if there are too few pages, even with all idle
-        states dropped; nothing has changed then, but for what is cached."""
+        """A new entry with the first `num_tokens` tokens of a record, as far as cached already computed, and with
+        pages reserved for `more` tokens after them. None if there are too few pages even after dropping all idle
+        states; then only cached pages may have been lost."""
         entry = self._cached(state_id, record, num_tokens)
         have = self.table.length(entry)
         if not self.reserve(entry, num_tokens - have + more):
@@ -48,8 +48,8 @@ class Cache:
         return entry
 
     def _cached(self, state_id: str, record: Record, num_tokens: int) -> int:
-        """An entry of those of the first tokens that are computed and still in pages. The record's last token
-        is never one of them: it is fed again, for its logits."""
+        """A new entry with those of the first `num_tokens` tokens whose pages are cached, never with the record's last
+        token: that one must be fed again for its logits."""
         most = min(num_tokens, len(record.tokens) - 1)
         kept = self._idle.get(state_id)
         if kept is not None and kept[1] == record.version:
@@ -64,7 +64,7 @@ class Cache:
         return entry
 
     def reserve(self, entry: int, num_tokens: int) -> bool:
-        """Promises pages to an entry, dropping idle states as needed."""
+        """Reserves pages for an entry, dropping idle states as needed. False if there are still too few."""
         while not self.table.reserve(entry, num_tokens):
             if not self._idle:
                 return False
@@ -73,7 +73,7 @@ class Cache:
         return True
 
     def take_copies(self) -> Int32:
-        """Pages to be copied before the next step writes, in order: [n, 2] (source, destination)."""
+        """The pages to copy before the next step writes, in this order: [n, 2] (source, destination)."""
         count = self.table.num_copies
         if count > len(self._copies):
             self._copies = np.zeros((2 * count, 2), np.int32)
@@ -82,25 +82,25 @@ class Cache:
         return self._copies[:count]
 
     def keep(self, state_id: str, record: Record, entry: int) -> None:
-        """Makes `entry`, whose tokens begin the record's, the state's own. It may be dropped from now on."""
+        """Makes `entry`, whose tokens are a prefix of the record's, the state's cache, which may be dropped."""
         self.table.unreserve(entry)
         self.drop(state_id)
         self._idle[state_id] = (entry, record.version)
 
     def adopt(self, state_id: str, record: Record, entry: int) -> None:
-        """Lets a state have what `entry`, whose tokens begin the record's, has computed, if that is more."""
+        """Shares `entry`, whose tokens are a prefix of the record's, with a state that has less of them computed."""
         kept = self._idle.get(state_id)
         if kept is None or self.table.computed(kept[0]) < self.table.computed(entry):
             self.keep(state_id, record, self.table.fork(entry))
 
     def share(self, state_id: str, source_id: str, record: Record) -> None:
-        """Lets a fork have the pages of its source, if there are any of the record's version."""
+        """Shares the cached pages of `source_id` with its fork `state_id`, if they are of the record's version."""
         kept = self._idle.get(source_id)
         if kept is not None and kept[1] == record.version:
             self._idle[state_id] = (self.table.fork(kept[0]), record.version)
 
     def follow(self, state_id: str, record: Record) -> None:
-        """Adapts a state's entry to a record that was appended to or truncated."""
+        """Updates a state's entry after an append to its record or a truncation."""
         kept = self._idle.get(state_id)
         if kept is not None:
             entry = kept[0]
@@ -108,13 +108,13 @@ class Cache:
             self._idle[state_id] = (entry, record.version)
 
     def drop(self, state_id: str) -> None:
-        """Gives a state's pages back. Full ones can still be found by content, until they are needed."""
+        """Frees a state's pages. Full ones can still be found by content until they are reused."""
         kept = self._idle.pop(state_id, None)
         if kept is not None:
             self.table.free(kept[0])
 
     def drop_all(self) -> None:
-        """Gives the pages of all idle states back."""
+        """Frees the pages of all idle states."""
         while self._idle:
             _, (entry, _) = self._idle.popitem()
             self.table.free(entry)

@@ -1,4 +1,4 @@
-"""The truth of a state: its tokens and the spans of them that were generated. Plain data, changed by `Store` alone."""
+"""The data of a state: its tokens, and which spans of them were generated. Only `Store` changes a record."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ..text.utf8 import Utf8Decoder, pending_tail
 
 @dataclass(slots=True)
 class Segment:
-    """Tokens from `start` to the next segment's start: text that was given, or text that was generated."""
+    """The tokens from `start` to the start of the next segment: given as text, or generated."""
 
     start: int
     generated: bool
@@ -21,8 +21,8 @@ class Segment:
 class Generated(NamedTuple):
     """What a call adds to a record.
 
-    finished: whether an end of text, the last of the tokens, ended the text. match_end: bytes of the last token that
-    belong to the stop sequence that ended the call, None if none did.
+    finished: whether the last token is an end of text. match_end: number of bytes of the last token up to the end of
+    the stop sequence that ended the call, or None.
     """
 
     token_ids: Sequence[int]
@@ -32,11 +32,11 @@ class Generated(NamedTuple):
 
 @dataclass(slots=True)
 class Record:
-    """The truth of a state.
+    """The data of a state, from which everything else can be rebuilt.
 
-    matches: ends of the stop sequences that ended calls, each as (index of a token, bytes of that token that
-    belong to the match); a later match must begin behind the last of them.
-    version grows with every change, so that a cache knows what it was made of.
+    matches: where stop sequences ended calls, as (index of the token, number of its bytes up to the end of the match);
+    the next match must begin after the last of them.
+    version: increases with every change, so that a cache can tell whether it is current.
     """
 
     tokens: list[int]
@@ -51,12 +51,12 @@ class Record:
 
     @classmethod
     def given(cls, tokens: list[int], stop_sequences: tuple[str, ...], namespace: int) -> Record:
-        """Of a new state, whose tokens were all given."""
+        """The record of a new state, none of whose tokens were generated."""
         segments = [Segment(start=0, generated=False)]
         return cls(tokens=tokens, segments=segments, stop_sequences=stop_sequences, namespace=namespace)
 
     def copy(self) -> Record:
-        """An independent record with the same contents."""
+        """An independent copy."""
         return replace(
             self,
             tokens=self.tokens.copy(),
@@ -65,7 +65,7 @@ class Record:
         )
 
     def generate(self, new: Generated) -> None:
-        """Adds generated tokens; nothing changes if there are none."""
+        """Appends generated tokens; without any, the record does not change."""
         if not new.token_ids:
             return
         if not self.segments[-1].generated:
@@ -77,14 +77,14 @@ class Record:
         self.version += 1
 
     def append(self, token_ids: Sequence[int]) -> None:
-        """Adds tokens of a text that was given, and reopens the state."""
+        """Appends the tokens of a given text, and resets `finished`."""
         self.segments.append(Segment(start=len(self.tokens), generated=False))
         self.tokens += token_ids
         self.finished = False
         self.version += 1
 
     def truncate(self, num_tokens: int) -> None:
-        """Keeps the first tokens, and reopens the state if that drops any."""
+        """Keeps the first tokens; if that drops any, resets `finished`."""
         if num_tokens == len(self.tokens):
             return
         del self.tokens[num_tokens:]
@@ -94,13 +94,13 @@ class Record:
         self.version += 1
 
     def generated_spans(self) -> list[tuple[int, int]]:
-        """Where generated tokens begin and end, in order."""
+        """The spans of generated tokens, as (start, end), in order."""
         ends = [s.start for s in self.segments[1:]] + [len(self.tokens)]
         return [(s.start, end) for s, end in zip(self.segments, ends, strict=True) if s.generated]
 
     def text(self, tokenizer: Tokenizer) -> str:
-        """The whole text. A code point that a text given later cut off, or the end did, becomes U+FFFD; one
-        that may still be completed is not shown yet."""
+        """The whole text. A code point left incomplete by an append or an end of text becomes U+FFFD; one that the next
+        token may complete is not shown yet."""
         decoder = Utf8Decoder()
         parts = []
         ends = [s.start for s in self.segments[1:]] + [len(self.tokens)]
@@ -114,12 +114,12 @@ class Record:
         return text[1:] if tokenizer.strip_leading_space and text.startswith(" ") else text
 
     def pending_bytes(self, tokenizer: Tokenizer) -> bytes:
-        """The bytes of a code point that the next token may complete."""
+        """The bytes of an incomplete code point at the end of the text, which the next token may complete."""
         return pending_tail(self._tail(tokenizer, self._text_start(), 0, 4))
 
     def unmatched_tail(self, tokenizer: Tokenizer, size: int) -> bytes:
-        """Up to `size` last bytes that a stop sequence's match may still begin in: generated ones, behind the
-        last text that was given and behind the last match."""
+        """The last bytes in which a match of a stop sequence may begin, at least `size` if there are that many:
+        generated ones, after the last given text and after the last match."""
         if not self.segments[-1].generated:
             return b""
         token, skip = self.matches[-1] if self.matches else (0, 0)
@@ -129,11 +129,11 @@ class Record:
         return self._tail(tokenizer, token, skip, size)
 
     def _text_start(self) -> int:
-        """Where the text begins that the next token goes on: at the last text that was given."""
+        """The index of the first token of the last given text: no code point reaches across it."""
         return next((s.start for s in reversed(self.segments) if not s.generated), 0)
 
     def _tail(self, tokenizer: Tokenizer, start: int, skip: int, size: int) -> bytes:
-        """The last bytes, at least `size` if there are so many, of the tokens from `start`, less `skip` bytes."""
+        """The last bytes of the tokens from `start`, without the first `skip`: at least `size`, or all."""
         tail = b""
         for i in range(len(self.tokens) - 1, start - 1, -1):
             piece = tokenizer.token_bytes(self.tokens[i])

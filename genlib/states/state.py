@@ -1,4 +1,4 @@
-"""The handle of a state that callers hold. What it tells and what it does is its engine's."""
+"""The handle of a state that callers hold. It delegates to the engine, which owns the record."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from .score import ScoreResult
 
 
 class Scoring(Protocol):
-    """A call that scores a text."""
+    """The call of State.score."""
 
     def result(self) -> ScoreResult: ...
 
 
 class Owner(Protocol):
-    """What a state asks of the engine that it belongs to."""
+    """The engine, as a state sees it."""
 
     tokenizer: Tokenizer
 
@@ -33,10 +33,11 @@ class Owner(Protocol):
 
 
 class State:
-    """A handle of one state of an engine. Made by Engine.create_state, fork, or calls with keep_states.
+    """A text and its KV cache in an engine. Returned by Engine.create_state, fork, and calls with keep_states.
 
-    Readers see what was committed last. append, truncate and close are writers, as generate_token is: one at
-    a time, a second raises StateBusy.
+    append, truncate, close and generate_token write: one writer at a time, a second raises StateBusy. Everything else
+    reads the last committed tokens, and may run alongside a writer. Using a closed state raises StateNotFound. As a
+    context manager, a state closes itself. Many threads and coroutines may use one state.
     """
 
     def __init__(self, owner: Owner, state_id: str, record: Record) -> None:
@@ -55,65 +56,72 @@ class State:
 
     @property
     def engine(self) -> Owner:
-        """The engine that owns it."""
+        """The engine that owns the state."""
         return self._owner
 
     @property
     def tokens(self) -> tuple[int, ...]:
-        """All token ids, prompt included."""
+        """All token ids, including the prompt."""
         return tuple(self._owner.read(self).tokens)
 
     @property
     def num_tokens(self) -> int:
-        """How many tokens it holds."""
+        """Number of tokens, including the prompt."""
         return len(self._owner.read(self).tokens)
 
     @property
     def text(self) -> str:
-        """The whole text, prompt included."""
+        """The whole text, including the prompt. A character is shown once all its bytes are there."""
         with self._owner.lock:
             return self._owner.read(self).text(self._owner.tokenizer)
 
     @property
     def finished(self) -> bool:
-        """Whether the model ended the text. Appending or truncating reopens it."""
+        """Whether the model generated an end of text. Appending or truncating resets it."""
         return self._owner.read(self).finished
 
     @property
     def stop_sequences(self) -> tuple[str, ...]:
-        """Stop sequences of calls that name none."""
+        """The stop sequences of calls that give none."""
         return self._owner.read(self).stop_sequences
 
     @property
     def stream(self) -> int:
-        """The 64-bit stream that its tokens are drawn from, beside the seed."""
+        """The 64-bit random stream of the state: draws depend on seed, stream and position (docs/design/calls.md)."""
         return self._owner.read(self).random_stream
 
     @property
     def created_at(self) -> float:
-        """Seconds since the epoch."""
+        """When the state was created, in seconds since the Unix epoch."""
         return self._owner.read(self).created_at
 
     def fork(self) -> State:
-        """A new state with the same tokens and stream. Pages are shared; nothing is copied."""
+        """Returns a new state with the same tokens and stream. Pages are shared: nothing is copied."""
         return self._owner.fork(self)
 
     def append(self, text: str) -> None:
-        """Adds a text behind the tokens. Raises StateBusy, ContextLengthExceeded, InvalidRequest."""
+        """Appends a text, in which control tokens are not recognised.
+
+        Raises StateBusy, ContextLengthExceeded, InvalidRequest.
+        """
         self._owner.append(self, text)
 
     def truncate(self, num_tokens: int) -> None:
-        """Keeps the first `num_tokens` tokens. Raises StateBusy, InvalidRequest."""
+        """Keeps the first `num_tokens` tokens (1 to the current number). Raises StateBusy, InvalidRequest."""
         self._owner.truncate(self, num_tokens)
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """The token ids that `append(text)` would add."""
+        """The token ids that `append(text)` would add. Raises InvalidRequest."""
         return self._owner.tokenize(text)
 
     def score(self, text: str) -> ScoreResult:
-        """Log-probabilities of a text, were it to follow. The state is left as it was."""
+        """Log-probabilities of a text as a continuation of the state, which is left unchanged.
+
+        Raises InvalidRequest for an empty text, ContextLengthExceeded, OutOfCapacity, QueueFull, ModelError,
+        EngineClosed.
+        """
         return self._owner.score(self, text).result()
 
     def close(self) -> None:
-        """Forgets the state and gives its pages back. Idempotent. Raises StateBusy."""
+        """Deletes the state and frees its pages. Does nothing if it is closed already. Raises StateBusy."""
         self._owner.close_state(self)
