@@ -1,7 +1,7 @@
-"""The tokens of a sequence that a bias or a penalty touches, as the sampler has them (RowParams, `edit_`).
+"""The tokens of a sequence that a bias or penalty applies to, as the sampler reads them (RowParams, `edit_`).
 
-Three arrays that are rows of one block, so that one copy moves all of them: ids, biases (the bits of float32), and
-how often each occurred.
+Three arrays as the rows of one int32 block, so that one copy moves all of them: token ids, biases (float32 bits), and
+how often each token has occurred.
 """
 
 from __future__ import annotations
@@ -14,9 +14,9 @@ from .params import Sampling
 
 
 def first_edits(sampling: Sampling, record: Record) -> Int32 | None:
-    """The edits of a state before a call: [3, n], ids ascending. None if nothing is ever edited.
+    """The edits of a state before a call: [3, n], ids ascending. None if no bias or penalty is set.
 
-    Of tokens that were not generated there are entries only if a repetition penalty, which alone counts them, is on.
+    Tokens that were not generated have entries only with a repetition penalty, the only one that counts them.
     """
     bias = sampling.logit_bias or {}
     if not bias and not sampling.penalises:
@@ -37,18 +37,18 @@ def first_edits(sampling: Sampling, record: Record) -> Int32 | None:
 
 
 class RowEdits:
-    """The edits of a sequence that runs, in a region of the batch's buffers that nobody else writes to."""
+    """The edits of a running sequence, in its own region of the batch's buffers."""
 
     __slots__ = ("_block", "size")
 
     def __init__(self, first: Int32, region: Int32) -> None:
-        """first: see first_edits. region [3, most entries]."""
+        """first: as returned by first_edits. region: [3, maximum number of entries]."""
         self.size = first.shape[1]
         self._block = region
         region[:, : self.size] = first
 
     def count(self, token: np.int32) -> None:
-        """One more token was generated."""
+        """Counts a generated token."""
         block, size = self._block, self.size
         ids = block[0, :size]
         i = int(ids.searchsorted(token))

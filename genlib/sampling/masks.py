@@ -18,33 +18,36 @@ Words = npt.NDArray[np.uint32]
 
 @runtime_checkable
 class TokenMask(Protocol):
-    """Says before each token which ones may come next, as a grammar does. Written by the caller.
+    """Decides before each token which ones may come next, for example by a grammar. Implemented by the caller.
 
-    The engine's thread calls it, between steps: it should be quick, and must not wait for a call of the same engine.
-    An exception ends its call alone, with TokenMaskError; so does a mask that leaves nothing to draw. An end of text
-    is a token like the others: it must be allowed for the text to end. What `allowed_tokens`, `min_tokens` and
-    `ignore_eos` forbid stays forbidden.
+    The engine's thread calls it between steps, so it must be fast, and must not wait for a call of the same engine. If
+    it raises, or leaves no token, its call (and no other) fails with TokenMaskError. An end-of-text token is a token
+    like any other: it must be allowed for the text to end. Tokens forbidden by `allowed_tokens`, `min_tokens` or
+    `ignore_eos` stay forbidden.
     """
 
     def fill(self, words: Int32) -> None:
-        """Sets the bits of the tokens that may come next. words [ceil(V / 32)]: bit v % 32 of word v // 32 is token
-        v. They come with all bits set; bits behind the vocabulary do not matter."""
+        """Sets the bits of the tokens that may come next, and clears all others.
+
+        words: int32 [ceil(V / 32)], at first with all bits set; bit v % 32 of word v // 32 is token v. Bits beyond the
+        vocabulary are ignored.
+        """
 
     def accept(self, token_id: int) -> None:
-        """Takes note of the next token: every one that is drawn, the last and an end of text included."""
+        """Advances by a token. Called for every token drawn, including the last one and an end of text."""
 
     def fork(self) -> TokenMask:
-        """An independent mask that has seen the same tokens. generate_multi takes one for each continuation."""
+        """Returns an independent copy in the same position. generate_multi uses one for each continuation."""
 
 
 def check_token_mask(value: object) -> None:
-    """Raises InvalidRequest unless `value` has a TokenMask's methods."""
+    """Raises InvalidRequest unless `value` has the methods of TokenMask."""
     if isinstance(value, type) or not isinstance(value, TokenMask):
         raise refuse("token_mask", "have the methods fill(words), accept(token_id) and fork()", value)
 
 
 class VocabularyMasks:
-    """The vocabulary as words: all of it, and without the ends of text."""
+    """The masks of the whole vocabulary, with and without the end-of-text tokens, as words."""
 
     def __init__(self, vocabulary: int, eos_ids: Collection[int]) -> None:
         self.vocabulary = vocabulary
@@ -52,14 +55,14 @@ class VocabularyMasks:
         self.no_eos = self.every & ~self.of(eos_ids)
 
     def of(self, tokens: Collection[int]) -> Words:
-        """The words of a set of tokens."""
+        """The mask of a set of tokens."""
         bits = np.zeros(-(-self.vocabulary // 32) * 32, np.bool_)
         bits[np.fromiter(tokens, np.int64, len(tokens))] = True
         return np.packbits(bits, bitorder="little").view("<u4").astype(np.uint32)
 
 
 class RowMask:
-    """The words of one sequence: what its caller allows, less the ends of text while they are banned."""
+    """The mask of one sequence: what the caller allows, without end-of-text tokens while they are banned."""
 
     __slots__ = ("_allowed", "_guide", "_masks", "_room", "words")
 
@@ -67,22 +70,22 @@ class RowMask:
         self._masks = masks
         self._allowed = masks.every if allowed is None else allowed
         self._guide = guide
-        self._room = np.empty(len(masks.every), np.int32)  # never what the sampler reads: the caller may keep it
+        self._room = np.empty(len(masks.every), np.int32)  # not what the sampler reads: the caller may keep it
         self.words = self._allowed
 
     @property
     def asks(self) -> bool:
-        """Whether the words change from token to token."""
+        """Whether the mask changes from token to token."""
         return self._guide is not None
 
     def accept(self, token: int) -> None:
-        """Tells the caller's mask of a token. Raises TokenMaskError."""
+        """Passes a token to the caller's mask. Raises TokenMaskError."""
         if self._guide is not None:
             with _asking("accept"):
                 self._guide.accept(token)
 
     def refresh(self, *, eos_banned: bool) -> None:
-        """Makes `words` those of the next token. Raises TokenMaskError."""
+        """Sets `words` for the next token. Raises TokenMaskError."""
         words = self._allowed & self._masks.no_eos if eos_banned else self._allowed
         if self._guide is not None:
             self._room.fill(-1)
@@ -96,7 +99,7 @@ class RowMask:
 
 
 def forked(mask: TokenMask | None) -> TokenMask | None:
-    """A fork, if there is one. Raises TokenMaskError."""
+    """A fork of the mask, or None without one. Raises TokenMaskError."""
     if mask is None:
         return None
     with _asking("fork"):
@@ -107,12 +110,12 @@ def forked(mask: TokenMask | None) -> TokenMask | None:
 def _asking(method: str) -> Iterator[None]:
     try:
         yield
-    except BaseException as error:  # a panic of native code is no Exception, and must not end the engine's thread
+    except BaseException as error:  # a native panic is no Exception, and must not end the engine's thread
         raise TokenMaskError(f"`token_mask.{method}` raised {error!r}", param="token_mask") from error
 
 
 def _nothing_allowed(*, empty: bool) -> TokenMaskError:
-    message = "`token_mask` allows no token; allow an end of text where the text must end"
+    message = "`token_mask` allows no token; where the text must end, allow an end-of-text token"
     if not empty:
-        message = "none of the tokens that `token_mask` allows is left by `allowed_tokens`, `min_tokens`, `ignore_eos`"
+        message = "`token_mask` allows only tokens that `allowed_tokens`, `min_tokens` or `ignore_eos` forbid"
     return TokenMaskError(message, param="token_mask")

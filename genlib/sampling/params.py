@@ -1,4 +1,4 @@
-"""How a token is drawn: the parameters of the sampler, as a caller states them."""
+"""Sampling: the parameters of the sampler, as the caller gives them."""
 
 from __future__ import annotations
 
@@ -10,22 +10,28 @@ from ..checks import check_int, check_token_ids, is_number, refuse
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-6, 1e4
 MIN_REPETITION, MAX_REPETITION = 0.01, 100
-MAX_PENALTY = 100  # of presence, frequency and bias: e^100 outweighs what models say
+MAX_PENALTY = 100  # for presence, frequency and bias: e^100 outweighs any model's logits
 MAX_BIASES = 1024
 
 
 @dataclass(frozen=True, slots=True)
 class Sampling:
-    """How a token is drawn from a row of logits (docs/design/sampling.md).
+    """How tokens are drawn. Applied in the order allowed_tokens, bias, penalties, temperature, top-k, top-p, min-p.
 
-    temperature: 0 (greedy) or from 1e-6 to 1e4. top_p: in (0, 1]. top_k: ≥ 0, 0 is off. min_p: in [0, 1].
-    seed: in [0, 2⁶⁴), or None to draw one from the operating system when the call starts.
-    repetition_penalty: from 0.01 to 100, 1 is off; divides the logit, or multiplies one below 0, of each token that
-    the state holds. presence_penalty, frequency_penalty: from −100 to 100, 0 is off; taken from the logit of each
-    token that was generated in the state, once, and once for each time.
-    logit_bias: token id → what is added to its logit, from −100 to 100; at most 1024 tokens.
-    allowed_tokens: the only tokens that may be drawn; an end of text is one of them only if it is listed.
-    Raises InvalidRequest that names the field.
+    temperature: 0 for greedy decoding, or 1e-6 to 1e4. Default 1.
+    top_p: draw from the most likely tokens whose probabilities add up to this; 0 < top_p ≤ 1. Default 1 (off).
+    top_k: draw from the k most likely tokens; 0 or more. Default 0 (off).
+    min_p: drop tokens below this fraction of the top probability; 0 to 1. Default 0 (off).
+    seed: 0 to 2⁶⁴ − 1. None (default) draws one from the operating system; the result reports it.
+    repetition_penalty: divides the logit of every token in the state (multiplies it if negative); 0.01 to 100. Default
+        1 (off).
+    presence_penalty: subtracted from the logit of every token generated in the state; −100 to 100. Default 0 (off).
+    frequency_penalty: the same, once per occurrence; −100 to 100. Default 0 (off).
+    logit_bias: token id → value added to its logit, −100 to 100; at most 1024 tokens. Default None.
+    allowed_tokens: the only token ids that may be drawn; end-of-text tokens must be listed to be allowed. None
+        (default) allows all.
+
+    Raises InvalidRequest, which names the field. The exact formulas are in docs/kernels.md, the rules in docs/design/sampling.md.
     """
 
     temperature: float = defaults.TEMPERATURE
@@ -60,17 +66,17 @@ class Sampling:
         if self.allowed_tokens is not None:
             allowed = check_token_ids("allowed_tokens", self.allowed_tokens)
             if not allowed:
-                raise refuse("allowed_tokens", "hold at least one token id, or be null for all", list(allowed))
+                raise refuse("allowed_tokens", "contain at least one token id, or be null to allow all", list(allowed))
             object.__setattr__(self, "allowed_tokens", allowed)
 
     @property
     def penalises_generated(self) -> bool:
-        """Whether a token's having been generated changes its logit."""
+        """Whether generating a token changes its logit."""
         return self.presence_penalty != 0 or self.frequency_penalty != 0
 
     @property
     def penalises(self) -> bool:
-        """Whether a token's having occurred changes its logit."""
+        """Whether the occurrence of a token, given or generated, changes its logit."""
         return self.repetition_penalty != 1 or self.penalises_generated
 
 
@@ -80,12 +86,12 @@ def _check_penalty(param: str, value: object) -> None:
 
 
 def _checked_bias(bias: object) -> dict[int, float]:
-    """A copy, in the order of the ids."""
+    """A copy, sorted by token id. Raises InvalidRequest."""
     name = "logit_bias"
     if not isinstance(bias, Mapping):
         raise refuse(name, "map token ids to numbers", bias)
     if len(bias) > MAX_BIASES:
-        raise refuse(name, f"hold at most {MAX_BIASES} tokens", len(bias))
+        raise refuse(name, f"contain at most {MAX_BIASES} tokens", len(bias))
     for token, value in bias.items():
         check_int(f"{name}[{token!r}]", token, 0)
         _check_penalty(f"{name}[{token}]", value)

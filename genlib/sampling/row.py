@@ -1,4 +1,4 @@
-"""The sampler's parameters of one sequence, and the buffers of all rows that they are written to."""
+"""The sampler parameters of one sequence, and the buffers of all rows into which they are written."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ MASK_NONE, MASK_NO_EOS = -1, 0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowConstants:
-    """As RowParams has them: what stays the same from token to token."""
+    """The parameters of a sequence that do not change from token to token, in the format of RowParams."""
 
     scale: np.float32
     top_p: np.uint32
@@ -32,7 +32,7 @@ class RowConstants:
 
     @classmethod
     def of(cls, sampling: Sampling, seed: int, stream: int, top_n: int) -> RowConstants:
-        """From what the caller asked for."""
+        """From the caller's parameters. top_n: how many of the most likely tokens to report."""
         return cls(
             scale=row_scale(sampling.temperature),
             top_k=min(sampling.top_k, 2**31 - 1),
@@ -47,7 +47,7 @@ class RowConstants:
         )
 
     def write(self, params: RowParams, i: int) -> None:
-        """Into row i, which is to be drawn: without a mask, without edits."""
+        """Writes the parameters of row i: a row to be sampled, without mask or edits."""
         params.scale[i] = self.scale
         params.top_k[i] = self.top_k
         params.top_p[i] = self.top_p
@@ -67,13 +67,13 @@ GREEDY = RowConstants(scale=row_scale(0), top_p=row_top_p(1), min_p=row_min_p(0)
 
 
 class RowBuffers:
-    """RowParams for so many rows, and a slot for each: a row of `masks` and a region of the edits.
+    """RowParams for `max_rows` rows, with as many slots: each has a row of `masks` and a region of the edits.
 
-    Memory that no row has used is never touched. max_tokens: most that a sequence holds.
+    Memory is touched only when a row first uses it. max_tokens: maximum length of a sequence.
     """
 
     def __init__(self, max_rows: int, max_tokens: int, masks: VocabularyMasks) -> None:
-        # A sequence cannot have more entries: its own tokens, those with a bias, and each token once.
+        # The most entries a sequence can have: its own tokens and those with a bias, each token once.
         self._region = min(max_tokens + MAX_BIASES, masks.vocabulary)
         self._block = np.zeros((3, max_rows * self._region), np.int32)
         words = np.zeros((1 + max_rows, len(masks.every)), np.uint32)
@@ -102,14 +102,14 @@ class RowBuffers:
 
     @staticmethod
     def mask_row(slot: int) -> int:
-        """The row of `masks` that belongs to a slot."""
+        """The row of `masks` of a slot."""
         return 1 + slot
 
     def first_edit(self, slot: int) -> int:
-        """Where a slot's edits begin."""
+        """The index of the first entry of a slot's edits."""
         return slot * self._region
 
     def edits(self, slot: int) -> Int32:
-        """A slot's region of the edits, [3, most entries]."""
+        """The edits of a slot, [3, maximum number of entries]."""
         first = self.first_edit(slot)
         return self._block[:, first : first + self._region]

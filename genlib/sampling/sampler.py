@@ -1,4 +1,4 @@
-"""How each sequence of a call is sampled: its row's parameters, its mask and its edits, as its tokens move them."""
+"""The sampler of each sequence: its row parameters, its mask and its edits, updated with every token."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .row import MASK_NO_EOS, RowBuffers, RowConstants
 class SequenceSampler:
     """How the next token of one sequence is drawn.
 
-    slot: which mask and which region of the edits are its own; -1 until the batch gives it one, with its first row
-    and to stay. Only a sampler that `needs_slot` gets one.
+    slot: the index of its mask and of its region of the edits; -1 until the batch assigns one with its first row. It
+    then stays. Only a sampler that `needs_slot` gets one.
     """
 
     __slots__ = ("_counts", "_edits", "_eos_banned", "_first_edits", "_fresh", "_mask", "_row", "asks", "slot")
@@ -24,34 +24,34 @@ class SequenceSampler:
     def __init__(
         self, row: RowConstants, edits: Int32 | None, mask: RowMask | None, *, counts: bool, eos_banned: bool
     ) -> None:
-        """edits: as first_edits gives them. counts: whether new tokens change them."""
+        """edits: as returned by first_edits. counts: whether new tokens change them."""
         self._row = row
         self._first_edits = edits
         self._counts = counts
         self._edits: RowEdits | None = None
-        self._fresh = False  # its edits hold every token that its sequence has
+        self._fresh = False  # whether its edits already count the sequence's last token
         self._mask = mask
-        self.asks = mask is not None and mask.asks  # a mask of the caller's decides before each token
+        self.asks = mask is not None and mask.asks  # whether the caller's mask decides before each token
         self._eos_banned = eos_banned
         self.slot = -1
 
     @property
     def top_n(self) -> int:
-        """How many of the most likely tokens are to be told."""
+        """How many of the most likely tokens to report."""
         return self._row.top_n
 
     @property
     def needs_slot(self) -> bool:
-        """Whether it has more than parameters."""
+        """Whether it has a mask or edits."""
         return self._mask is not None or self._first_edits is not None
 
     @property
     def moves(self) -> bool:
-        """Whether each token changes it."""
+        """Whether it changes with every token."""
         return self._counts or self.asks
 
     def advance(self, token: int, *, ended: bool, eos_banned: bool) -> None:
-        """For its job: a token was drawn, the last one or not. Raises TokenMaskError."""
+        """Called by its job after a token was drawn. ended: whether it was the last one. Raises TokenMaskError."""
         self._eos_banned = eos_banned
         if self._mask is not None:
             self._mask.accept(token)
@@ -59,7 +59,7 @@ class SequenceSampler:
                 self._mask.refresh(eos_banned=eos_banned)
 
     def write(self, buffers: RowBuffers, i: int) -> None:
-        """For the batch: all of it, into row i. It has its slot if it needs one."""
+        """Called by the batch: writes everything into row i. The slot must be assigned if it needs one."""
         params, slot = buffers.params, self.slot
         self._row.write(params, i)
         if self._eos_banned:
@@ -74,7 +74,7 @@ class SequenceSampler:
             params.edit_count[i] = self._edits.size
 
     def move(self, buffers: RowBuffers, i: int, token: np.int32) -> None:
-        """For the batch, in each step once it is written: what changes. `token` is its sequence's last one."""
+        """Called by the batch in every step: writes only what has changed. token: the last of the sequence."""
         params = buffers.params
         if self._mask is not None and self._mask.asks:
             params.masks[buffers.mask_row(self.slot)] = self._mask.words
@@ -86,10 +86,10 @@ class SequenceSampler:
 
 
 class CallSampler:
-    """Makes the samplers of one call's sequences; what they share is worked out once."""
+    """Creates the samplers of the sequences of one call, and computes what they share once."""
 
     def __init__(self, sampling: Sampling, *, seed: int, top_n: int, record: Record, masks: VocabularyMasks) -> None:
-        """top_n: how many of the most likely tokens to report. record: of the state that the call is made on."""
+        """top_n: how many of the most likely tokens to report. record: the state that the call is made on."""
         self._sampling = sampling
         self._seed = seed
         self._top_n = top_n
@@ -98,7 +98,7 @@ class CallSampler:
         self._allowed = None if sampling.allowed_tokens is None else masks.of(sampling.allowed_tokens)
 
     def sequence(self, random_stream: int, token_mask: TokenMask | None, *, eos_banned: bool) -> SequenceSampler:
-        """Of a sequence that draws from `random_stream` and asks `token_mask`. Raises TokenMaskError."""
+        """The sampler of a sequence with its own `random_stream` and `token_mask`. Raises TokenMaskError."""
         mask = None
         if self._allowed is not None or token_mask is not None:
             mask = RowMask(self._masks, self._allowed, token_mask)

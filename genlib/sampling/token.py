@@ -1,4 +1,4 @@
-"""A token that was drawn."""
+"""The result of sampling one row."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 
 class SampledToken(NamedTuple):
-    """What `sample` gave for one row (ops.buffers.SamplerOutput).
+    """The output of `sample` for one row (see ops.buffers.SamplerOutput).
 
-    top_tokens, top_logprobs: the most likely ones, as many as were asked for.
+    top_tokens, top_logprobs: the most likely tokens, as many as requested, best first.
     """
 
     token_id: int
