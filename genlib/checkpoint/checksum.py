@@ -1,4 +1,4 @@
-"""A checksum of a tensor's bytes at the speed of memory, so that every start can afford it."""
+"""A checksum of a tensor's bytes at memory speed: cheap enough to compute at every start."""
 
 from __future__ import annotations
 
@@ -14,14 +14,13 @@ _SHIFT = np.uint64(32)
 
 
 class Checksum:
-    """Covers every byte, unlike a sample, and costs about a tenth of a cryptographic hash.
+    """Covers every byte, and costs about a tenth of a cryptographic hash.
 
-    The bytes are cut into blocks of 64 KiB, the last one filled up with zeros; each is 8192 little-endian
-    64-bit lanes. From acc = 0, each block does, lane by lane modulo 2⁶⁴: acc *= M; acc ^= acc >> 32; acc
-    += block. The result is BLAKE2b of the number of bytes and of the lanes that were used. M is odd, so
-    each step is one to one in acc and in the block: a change within one block always shows. Changes of
-    several blocks can cancel only if they do so in every lane that they touch, 2⁻⁶⁴ for each; this guards
-    against mistakes, not against forgery.
+    The bytes are cut into blocks of 64 KiB, the last one padded with zeros; each is 8192 little-endian 64-bit lanes.
+    From acc = 0, each block does, lane by lane modulo 2⁶⁴: acc *= M; acc ^= acc >> 32; acc += block. The result is
+    BLAKE2b of the number of bytes and of the lanes used. M is odd, so each step is a bijection in acc and in the block:
+    a change within one block is always detected. Changes in several blocks cancel only if they do so in every lane they
+    touch, with probability 2⁻⁶⁴ each. This protects against mistakes, not against forgery.
     """
 
     __slots__ = ("_lanes", "_scratch", "_size")
@@ -32,7 +31,7 @@ class Checksum:
         self._size = 0
 
     def update(self, data: npt.NDArray[np.uint8]) -> None:
-        """Takes the next bytes; their number is a multiple of BLOCK in every update but the last."""
+        """Adds bytes; in every update but the last, their number must be a multiple of BLOCK."""
         self._size += data.size
         whole = data.size // BLOCK * BLOCK
         for block in data[:whole].view("<u8").reshape(-1, BLOCK // 8):
@@ -50,6 +49,6 @@ class Checksum:
         np.add(lanes, block, lanes)
 
     def digest(self) -> bytes:
-        """32 bytes."""
+        """The checksum: 32 bytes."""
         lanes = self._lanes.astype("<u8").tobytes()[: self._size]
         return hashlib.blake2b(self._size.to_bytes(8, "little") + lanes, digest_size=32).digest()

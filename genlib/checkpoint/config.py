@@ -1,7 +1,7 @@
-"""A checkpoint's config.json and generation_config.json, read once and checked whole.
+"""A checkpoint's config.json and generation_config.json, read once and checked completely.
 
-What is accepted is honoured as transformers honours it; what is not is one CheckpointError that names every
-field at fault, its value and the way out.
+What is accepted means what it means in transformers; everything else is reported in one CheckpointError that names
+every field at fault, its value and a remedy.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ DType = Literal["float32", "bfloat16", "float16"]
 
 @dataclass(frozen=True, slots=True)
 class _Family:
-    """What transformers assumes for an architecture; kv_heads, head_size, window: if config.json is silent.
+    """The defaults of transformers for an architecture. kv_heads, head_size, window: if config.json has no such field.
 
-    kv_heads None: as many as heads. head_size None: C / H. A bias of None: a field of config.json says.
+    kv_heads None: as many as heads. head_size None: C / H. A bias of None: given by a field of config.json.
     """
 
     model_type: str
@@ -58,10 +58,10 @@ _SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads
 
 @dataclass(frozen=True, slots=True)
 class ModelConfig:
-    """Shapes and constants of a decoder. Letters: docs/design.md §2.
+    """Shapes and constants of a decoder. Letters as in docs/design.md §2.
 
-    dtype is what config.json says the weights were saved in, or None; the weights' own is Checkpoint.dtype.
-    eos_ids may be empty: such a model never ends a text by itself.
+    dtype: the dtype of the saved weights according to config.json, or None; the actual one is Checkpoint.dtype.
+    eos_ids: may be empty; such a model never ends a text by itself.
     """
 
     architecture: str
@@ -86,9 +86,9 @@ class ModelConfig:
 
     @staticmethod
     def load(folder: Path) -> ModelConfig:
-        """Reads `folder`/config.json and, where there is one, generation_config.json (its ids win).
+        """Reads config.json and, if it exists, generation_config.json, whose token ids take precedence.
 
-        Raises CheckpointError that lists everything in them that is missing, malformed or not supported.
+        Raises CheckpointError, which lists everything that is missing, malformed or not supported.
         """
         problems: list[str] = []
         fields = Fields("config.json", read_object(folder / "config.json"), problems)
@@ -100,12 +100,12 @@ class ModelConfig:
 
 
 def rope_tables(config: ModelConfig, num_positions: int) -> tuple[Float32, Float32]:
-    """cos and sin of the model's rotary embedding, each [num_positions, D / 2]: see rope.rope_tables."""
+    """cos and sin of the model's rotary embedding, each [num_positions, D / 2]; see rope.rope_tables."""
     return rope.rope_tables(config.rope, config.head_size, num_positions)
 
 
 def _parse(fields: Fields, generation: Fields) -> ModelConfig:
-    """The config, of use only if no problem was noted."""
+    """The config; usable only if no problem was added."""
     architecture, family = _family(fields)
     vocab_size, hidden, layers, heads, max_positions = map(fields.integer, _SIZES)
     sizes_hold = not fields.problems
@@ -142,7 +142,7 @@ def _parse(fields: Fields, generation: Fields) -> ModelConfig:
 
 
 def _head_shape(fields: Fields, family: _Family, hidden: int, heads: int) -> tuple[int, int]:
-    """G and D. Where the field is null, they follow from the others; where it is missing, the family says."""
+    """G and D. If null, they follow from the other sizes; if missing, they are the family's defaults."""
     kv_heads = heads if "num_key_value_heads" in fields.values else family.kv_heads or heads
     head_size = None if "head_dim" in fields.values else family.head_size
     return (
@@ -161,7 +161,7 @@ def _biases(fields: Fields, family: _Family) -> tuple[bool, bool, bool]:
 
 
 def _ids(name: str, ids_below: int, *sources: Fields) -> tuple[int, ...]:
-    """The token ids of the first source that has any."""
+    """The token ids of the first source that has the field."""
     found = (source.ids(name, ids_below) for source in sources)
     return next((ids for ids in found if ids is not None), ())
 
@@ -174,7 +174,7 @@ def _family(fields: Fields) -> tuple[str, _Family]:
         return "", _Family("")
     family = _FAMILIES[names[0]]
     if fields.values.get("model_type", family.model_type) != family.model_type:
-        fields.refuse("model_type", f"be {family.model_type!r}, as `architectures` says")
+        fields.refuse("model_type", f"be {family.model_type!r} to match `architectures`")
     return names[0], family
 
 
@@ -193,21 +193,21 @@ def _check_shapes(fields: Fields, config: ModelConfig) -> None:
     if fields.values.get("head_dim") is None and config.hidden % config.heads:
         fields.refuse("num_attention_heads", f"divide `hidden_size` ({config.hidden})", "or set `head_dim`")
     elif config.head_size % 2:
-        fields.refuse("head_dim", f"be even, as rotary embedding turns pairs ({config.head_size} follows)")
+        fields.refuse("head_dim", f"be even for rotary embedding (the head size is {config.head_size})")
 
 
 def _check_unsupported(fields: Fields) -> None:
     if fields.values.get("hidden_act", "silu") not in ("silu", "swish"):
         fields.refuse("hidden_act", "be 'silu'", "other activations are not supported")
     if fields.values.get("quantization_config"):
-        remedy = "save the model dequantised, in float32, bfloat16 or float16"
+        remedy = "save the model dequantised to float32, bfloat16 or float16"
         fields.refuse("quantization_config", "be absent", remedy)
     if fields.values.get("partial_rotary_factor") not in (None, 1):
-        fields.refuse("partial_rotary_factor", "be 1", "rotating a part of each head is not supported")
+        fields.refuse("partial_rotary_factor", "be 1", "partial rotary embedding is not supported")
 
 
 def _check_window(fields: Fields, family: _Family, config: ModelConfig) -> None:
-    """Refuses a sliding window that a sequence of `max_position_embeddings` would feel."""
+    """Refuses a sliding window that would affect a sequence of `max_position_embeddings` tokens."""
     values = fields.values
     kinds = values.get("layer_types")
     window = values.get("sliding_window", family.window)
@@ -218,7 +218,7 @@ def _check_window(fields: Fields, family: _Family, config: ModelConfig) -> None:
     if kinds is not None:
         ok = isinstance(kinds, list) and len(kinds) == config.layers
         if not ok or any(kind not in ("full_attention", "sliding_attention") for kind in kinds):
-            rule = f"list full_attention or sliding_attention for each of {config.layers} layers"
+            rule = f"list full_attention or sliding_attention for each of the {config.layers} layers"
             fields.refuse("layer_types", rule, "other kinds of layers are not supported")
             return
         active = "sliding_attention" in kinds or (active and not family.window_flag)

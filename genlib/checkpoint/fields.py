@@ -1,4 +1,4 @@
-"""A JSON file of a checkpoint, read with a typed look at each field."""
+"""Typed access to the fields of a checkpoint's JSON files."""
 
 from __future__ import annotations
 
@@ -15,28 +15,28 @@ _REQUIRED = object()
 
 
 def raise_problems(folder: Path, problems: Iterable[str]) -> None:
-    """Raises one CheckpointError that lists the problems, each once; does nothing if there is none."""
+    """Raises one CheckpointError that lists all problems, each once; does nothing if there are none."""
     lines = "".join(f"\n  - {problem}" for problem in dict.fromkeys(problems))
     if lines:
         raise CheckpointError(f"the checkpoint {folder} cannot be used:{lines}")
 
 
 def read_object(path: Path) -> dict[str, Any]:
-    """The JSON object in a file. Raises CheckpointError if it cannot be read or holds something else."""
+    """The JSON object in a file. Raises CheckpointError if the file cannot be read or contains anything else."""
     try:
         value = json.loads(path.read_bytes())
     except OSError as error:
         raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, RecursionError) as error:
-        raise CheckpointError(f"{path} is not JSON: {error}") from error
+        raise CheckpointError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
-        raise CheckpointError(f"{path} must hold a JSON object, got {type(value).__name__}")
+        raise CheckpointError(f"{path} must contain a JSON object, got {type(value).__name__}")
     return value
 
 
 @dataclass(frozen=True, slots=True)
 class Fields:
-    """Typed reads of a JSON object. A fault is noted in `problems`, and a harmless value returned."""
+    """A JSON object with typed reads. A fault is added to `problems`, and a harmless value returned in its place."""
 
     source: str
     values: dict[str, Any]
@@ -48,7 +48,7 @@ class Fields:
         self.problems.append(f"{problem}; {remedy}" if remedy else problem)
 
     def integer(self, name: str, *, default: Any = _REQUIRED) -> int:
-        """An integer ≥ 1. `default` serves for a field that is missing or null."""
+        """An integer ≥ 1; `default` if the field is missing or null."""
         value = self.values.get(name)
         if value is None and default is not _REQUIRED:
             return int(default)
@@ -58,7 +58,7 @@ class Fields:
         return value
 
     def number(self, name: str, *, least: float = 1e-20, default: Any = _REQUIRED) -> float:
-        """A number in [least, 1e20]. `default` serves for a field that is missing or null."""
+        """A number in [least, 1e20]; `default` if the field is missing or null."""
         value = self.values.get(name)
         if value is None and default is not _REQUIRED:
             return float(default)
@@ -74,12 +74,12 @@ class Fields:
         return value is True
 
     def ids(self, name: str, vocab_size: int) -> tuple[int, ...] | None:
-        """One token id or a list of them; None where there is no such field."""
+        """A token id or a list of them, as a tuple; None if the field is missing or null."""
         value = self.values.get(name)
         if value is None:
             return None
         ids = value if isinstance(value, list) else [value]
         if not all(isinstance(i, int) and not isinstance(i, bool) and 0 <= i < vocab_size for i in ids):
-            self.refuse(name, f"hold token ids from 0 to `vocab_size` - 1 ({vocab_size - 1})")
+            self.refuse(name, f"contain token ids from 0 to `vocab_size` - 1 ({vocab_size - 1})")
             return ()
         return tuple(dict.fromkeys(ids))

@@ -1,4 +1,4 @@
-"""Rotary position embedding: its parameters, and the tables of cosines and sines that the operations read."""
+"""Rotary position embedding: its parameters, and the cosine and sine tables that the operations read."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _ROPE_KEYS |= {"original_max_position_embeddings", "partial_rotary_factor"}
 
 @dataclass(frozen=True, slots=True)
 class Rope:
-    """Rotary position embedding. `factor` belongs to "linear" and "llama3", what follows it to "llama3"."""
+    """Parameters of rotary embedding. "linear" uses `factor`; "llama3" uses `factor` and the fields after it."""
 
     theta: float = 10000.0
     scaling: Scaling = "none"
@@ -30,7 +30,7 @@ class Rope:
 
 
 def read_rope(fields: Fields, max_positions: int) -> Rope:
-    """From `rope_parameters` (newer layout) or `rope_theta` and `rope_scaling` (older), which must agree."""
+    """From `rope_parameters` (newer layout), or `rope_theta` and `rope_scaling` (older). Both must agree."""
     found = []
     for name in ("rope_parameters", "rope_scaling"):
         section = fields.values.get(name)
@@ -39,7 +39,7 @@ def read_rope(fields: Fields, max_positions: int) -> Rope:
         elif section:
             found.append(_rope_section(fields, name, section, max_positions))
     if len(found) == 2 and found[0] != found[1]:
-        fields.refuse("rope_scaling", "say the same as `rope_parameters`", "remove one of them")
+        fields.refuse("rope_scaling", "agree with `rope_parameters`", "remove one of them")
     return found[0] if found else Rope(theta=fields.number("rope_theta", least=1, default=10000.0))
 
 
@@ -50,15 +50,15 @@ def _rope_section(fields: Fields, name: str, section: dict[str, Any], max_positi
     if top.get("rope_theta") is not None and theta != top["rope_theta"]:
         inner.refuse("rope_theta", f"equal the outer `rope_theta` ({top['rope_theta']!r})", "remove one")
     if section.get("partial_rotary_factor") not in (None, 1):
-        inner.refuse("partial_rotary_factor", "be 1", "rotating a part of each head is not supported")
+        inner.refuse("partial_rotary_factor", "be 1", "partial rotary embedding is not supported")
     key = "rope_type" if section.get("rope_type") is not None else "type"
     kind = section.get(key)
     if kind not in (None, "default", "linear", "llama3"):
-        remedy = "or remove it and lower `max_position_embeddings` to the length trained with"
+        remedy = "or remove it and lower `max_position_embeddings` to the training length"
         inner.refuse(key, "be 'default', 'linear' or 'llama3'", remedy)
     for extra in section.keys() - _ROPE_KEYS:
         if section[extra] is not None:
-            inner.refuse(extra, "be absent", "it is not understood")
+            inner.refuse(extra, "be absent", "this field is not supported")
     if kind == "linear":
         return Rope(theta, "linear", inner.number("factor", least=1))
     if kind != "llama3":
@@ -72,16 +72,15 @@ def _rope_section(fields: Fields, name: str, section: dict[str, Any], max_positi
 
 
 def rope_tables(rope: Rope, head_size: int, num_positions: int) -> tuple[Float32, Float32]:
-    """cos and sin [num_positions, D / 2] of position · inverse frequency, the product rounded to float32.
+    """cos and sin, each [num_positions, D / 2], of position · inverse frequency; the product is rounded to float32.
 
-    Sine and cosine are computed in float64 from nothing but +, −, · and rint, and rounded once to float32:
-    those of vector libraries differ in their last bits from one machine to the next, and so would a seed's
-    tokens.
+    Both are computed in float64 from +, −, · and rint alone, and rounded once to float32: the last bits of a math
+    library's sine differ between machines, and the tokens of a seed would differ with them.
     """
     inverse = inverse_frequencies(rope, head_size)
     cos = np.empty((num_positions, len(inverse)), np.float32)
     sin = np.empty_like(cos)
-    for start in range(0, num_positions, 64):  # blocks that stay in the cache
+    for start in range(0, num_positions, 64):  # blocks that fit in the cache
         stop = min(start + 64, num_positions)
         angles = np.arange(start, stop, dtype=np.float32)[:, None] * inverse
         cos[start:stop], sin[start:stop] = _cos_sin(angles.astype(np.float64))
@@ -89,9 +88,9 @@ def rope_tables(rope: Rope, head_size: int, num_positions: int) -> tuple[Float32
 
 
 def inverse_frequencies(rope: Rope, head_size: int) -> Float32:
-    """1 / theta^(2i / D) in float32 [D / 2], scaled, by the sequence of roundings that transformers uses.
+    """1 / theta^(2i / D), scaled: float32 [D / 2], with the same sequence of roundings as transformers.
 
-    The power is taken in decimal arithmetic and rounded, so that it does not depend on a machine's libm.
+    The power is computed in decimal arithmetic and rounded, so that it does not depend on the machine's libm.
     """
     exponents = np.arange(0, head_size, 2, dtype=np.float32) / np.float32(head_size)
     with localcontext(Context(prec=40)):
@@ -102,7 +101,7 @@ def inverse_frequencies(rope: Rope, head_size: int) -> Float32:
         inverse = inverse / np.float32(rope.factor)
     if rope.scaling != "llama3":
         return inverse
-    # Llama 3.1: long waves are slowed by `factor`, short ones kept, those between interpolated.
+    # Llama 3.1: long wavelengths are stretched by `factor`, short ones kept, those between interpolated.
     one, factor = np.float32(1), np.float32(rope.factor)
     low, high = rope.low_freq_factor, rope.high_freq_factor
     wavelength = one / inverse * np.float32(2 * math.pi)
@@ -116,7 +115,7 @@ def inverse_frequencies(rope: Rope, head_size: int) -> Float32:
 
 # π/2 in two parts: the first has 33 bits, so that its product with a quadrant number below 2²⁰ is exact.
 _HALF_PI = (float.fromhex("0x1.921fb544p+0"), float.fromhex("0x1.0b4611a626331p-34"))
-# Taylor's series, highest power first; on |r| ≤ π/4 the rest is below 5e-17.
+# Taylor series, highest power first; for |r| ≤ π/4 the remainder is below 5e-17.
 _SIN = [(-1.0) ** k / math.factorial(2 * k + 1) for k in range(7, 0, -1)]
 _COS = [(-1.0) ** k / math.factorial(2 * k) for k in range(8, 0, -1)]
 

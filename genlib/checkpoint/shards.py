@@ -1,7 +1,7 @@
-"""The safetensors format: which tensors lie where in which files.
+"""The safetensors format: which tensor is where in which file.
 
-A file is the header's length (64 bits, little-endian), the header (JSON: name → dtype, shape, offsets)
-and the data, which the tensors fill without gap or overlap.
+A file is the length of the header (64 bits, little-endian), the header (JSON: name → dtype, shape, offsets) and the
+data, which the tensors fill without gaps or overlaps.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _LARGEST_TENSOR = 2**44  # elements
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A tensor's place: `size` bytes from byte `start` of the file `path`."""
+    """Where a tensor is: `size` bytes from byte `start` of the file `path`."""
 
     name: str
     dtype: str
@@ -45,9 +45,9 @@ class Entry:
 
 
 def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
-    """All tensors of a checkpoint's folder; what is wrong with its files is added to `problems`.
+    """All tensors of a checkpoint folder, by name. Faults of its files are added to `problems`.
 
-    model.safetensors if there is one, else the shards that model.safetensors.index.json names.
+    Reads model.safetensors if it exists, else the shards that model.safetensors.index.json lists.
     """
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
     if single.exists():
@@ -58,7 +58,7 @@ def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
         return {}
     weight_map = read_object(index).get("weight_map")
     if not isinstance(weight_map, dict) or not all(isinstance(file, str) for file in weight_map.values()):
-        problems.append(f"{index.name}: `weight_map` must be an object of file names")
+        problems.append(f"{index.name}: `weight_map` must map tensor names to file names")
         return {}
     found: dict[str, Entry] = {}
     for file in sorted(set(weight_map.values())):
@@ -66,7 +66,7 @@ def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
         if Path(file).name != file or file in (".", ".."):
             problems.append(f"{index.name}: {file!r} must be the name of a file in the same folder")
         elif not (folder / file).exists():
-            problems.append(f"{file}: the file is not there, but {index.name} places {len(listed)} tensors in it")
+            problems.append(f"{file}: the file is missing, but {index.name} lists {len(listed)} tensors in it")
         else:
             found |= _read_shard(folder / file, listed, problems)
     return found
@@ -77,14 +77,14 @@ def _read_shard(path: Path, listed: set[str], problems: list[str]) -> dict[str, 
     held = {entry.name: entry for entry in _read_file(path, problems)}
     if len(problems) == faults_before:
         for name in sorted(listed - held.keys()):
-            problems.append(f"{path.name}: lacks {name}, which the index places in it")
+            problems.append(f"{path.name}: {name} is missing, but the index lists it here")
         for name in sorted(held.keys() - listed):
-            problems.append(f"{path.name}: holds {name}, which the index does not place in it")
+            problems.append(f"{path.name}: {name} is unexpected, since the index does not list it here")
     return held
 
 
 def _read_file(path: Path, problems: list[str]) -> list[Entry]:
-    """The entries of one file. Those that are malformed become problems."""
+    """The entries of one file. Malformed ones are added to `problems`."""
     try:
         with path.open("rb", buffering=0) as file:
             total = os.fstat(file.fileno()).st_size
@@ -99,7 +99,7 @@ def _read_file(path: Path, problems: list[str]) -> list[Entry]:
     try:
         header = json.loads(raw.decode(), object_pairs_hook=_no_duplicates)
     except (ValueError, RecursionError) as error:
-        problems.append(f"{path.name}: the header is not JSON: {str(error)[:200]}")
+        problems.append(f"{path.name}: the header is not valid JSON: {str(error)[:200]}")
         return []
     if not isinstance(header, dict):
         problems.append(f"{path.name}: the header must be a JSON object, got {type(header).__name__}")
@@ -123,7 +123,7 @@ def _no_duplicates(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _entry(path: Path, name: str, value: Any, data_start: int) -> Entry | None:
-    """None if the header's entry is malformed, or its offsets do not fit its dtype and shape."""
+    """None if the header's entry is malformed, or its offsets do not match its dtype and shape."""
     if not isinstance(value, dict) or value.keys() != {"dtype", "shape", "data_offsets"}:
         return None
     dtype, shape, offsets = value["dtype"], value["shape"], value["data_offsets"]
@@ -142,7 +142,7 @@ def _is_naturals(value: Any) -> bool:
 
 
 def _check_extents(path: Path, entries: list[Entry], start: int, total: int, problems: list[str]) -> None:
-    """The tensors must fill the data from `start` to the file's end, each byte once."""
+    """Adds a problem unless the tensors cover every byte from `start` to the end of the file exactly once."""
     end = max((entry.start + entry.size for entry in entries), default=start)
     if end > total:
         problems.append(f"{path.name}: truncated: it has {total} bytes, its tensors need {end}")

@@ -1,8 +1,8 @@
 """A checkpoint's weights: *.safetensors, one file or shards with an index, checked before any data is read.
 
-The reader is our own, and not safetensors', for the sake of peak memory: that one maps whole files, whose
-pages count as the process's own, or reads them whole. Here each tensor is read by itself into an array of
-its size, so that loading never holds more than one tensor above what has been packed.
+The safetensors library maps whole files, whose pages count towards the process's memory, or reads them whole. This
+reader keeps peak memory low: it reads each tensor into its own array, so that loading never holds more than one tensor
+in addition to the packed weights.
 """
 
 from __future__ import annotations
@@ -26,12 +26,12 @@ from .shards import Entry, find_tensors
 TensorType = Literal["F32", "BF16", "F16"]
 
 _ARRAYS = {"F32": "<f4", "BF16": "<u2", "F16": "<u2"}
-_PIECE = 1 << 20  # bytes read at once: a multiple of checksum.BLOCK that the checksum still finds in the cache
-_INVERSE_FREQUENCIES = re.compile(r".*\.rotary_emb\.inv_freq")  # buffers of old checkpoints; the tables are ours
+_PIECE = 1 << 20  # bytes per read: a multiple of checksum.BLOCK, small enough to be checksummed from the cache
+_INVERSE_FREQUENCIES = re.compile(r".*\.rotary_emb\.inv_freq")  # buffers in old checkpoints; genlib computes them
 
 
 class Checkpoint:
-    """The tensors of a folder, known by name, dtype and shape, and read one at a time."""
+    """The tensors of a folder: names, dtypes and shapes are known at once, data is read one tensor at a time."""
 
     __slots__ = ("_checksums", "_entries", "folder")
 
@@ -42,7 +42,7 @@ class Checkpoint:
 
     @staticmethod
     def open(folder: Path) -> Checkpoint:
-        """Reads the headers. Raises CheckpointError naming all that are absent, truncated or corrupt."""
+        """Reads the headers. Raises CheckpointError, which lists all missing, truncated and corrupt files."""
         problems: list[str] = []
         entries = find_tensors(folder, problems)
         raise_problems(folder, problems)
@@ -50,12 +50,12 @@ class Checkpoint:
 
     @property
     def names(self) -> tuple[str, ...]:
-        """All tensors, in alphabetical order."""
+        """The names of all tensors, in alphabetical order."""
         return tuple(self._entries)
 
     @property
     def dtype(self) -> TensorType:
-        """That of the matrices, which must share one of the three. Raises CheckpointError otherwise."""
+        """The dtype of the matrices. Raises CheckpointError unless they share one of F32, BF16 and F16."""
         matrices = [entry for entry in self._entries.values() if len(entry.shape) == 2]
         kinds = {entry.dtype for entry in matrices}
         if len(kinds) != 1 or not kinds <= _ARRAYS.keys():
@@ -67,17 +67,18 @@ class Checkpoint:
         return self._entry(name).shape
 
     def dtype_of(self, name: str) -> str:
-        """A tensor's dtype as its file names it, which may be one that `tensor` refuses."""
+        """A tensor's dtype as in the file; `tensor` may not support it."""
         return self._entry(name).dtype
 
     def num_bytes(self, names: Iterable[str] | None = None) -> int:
-        """Bytes of the data of these tensors, or of all."""
+        """Size of the data of these tensors in bytes; of all if None."""
         return sum(self._entry(name).size for name in (self._entries if names is None else names))
 
     def tensor(self, name: str) -> Tensor:
-        """Reads one tensor into an array of its own.
+        """Reads one tensor into its own array.
 
-        Raises CheckpointError if it is not there, is neither F32, BF16 nor F16, or its file has changed.
+        Raises CheckpointError if it does not exist, is neither F32, BF16 nor F16, or its file cannot be read or has
+        become shorter.
         """
         entry = self._entry(name)
         if entry.dtype not in _ARRAYS:
@@ -87,9 +88,9 @@ class Checkpoint:
         return Tensor(name, cast("TensorType", entry.dtype), data)
 
     def checksum(self, name: str) -> bytes:
-        """32 bytes that follow from all bytes of a tensor's data (see checksum.Checksum).
+        """The checksum of a tensor's data, 32 bytes (see checksum.Checksum).
 
-        Taken while `tensor` reads the data, otherwise by reading it now.
+        Computed while `tensor` reads the data; if it has not, the data is read now.
         """
         if name not in self._checksums:
             self._checksums[name] = _read(self._entry(name), None)
@@ -98,9 +99,8 @@ class Checkpoint:
     def digest(self) -> str:
         """Hexadecimal hash of the weights: names, dtypes, shapes and every byte of data.
 
-        BLAKE2b over the tensors in alphabetical order, each "name dtype shape\\n" in UTF-8 and its checksum;
-        it is the same however they are spread over files. Cheap once every tensor was read: the checksums are
-        taken on the way.
+        BLAKE2b over the tensors in alphabetical order, each as "name dtype shape\\n" in UTF-8 followed by its checksum.
+        It does not depend on how tensors are split into files. Cheap once every tensor has been read.
         """
         total = hashlib.blake2b(digest_size=16)
         for name, entry in self._entries.items():
@@ -115,7 +115,7 @@ class Checkpoint:
 
 
 def _read(entry: Entry, out: npt.NDArray[np.uint8] | None) -> bytes:
-    """The checksum of a tensor's bytes, which are left in `out` [entry.size] if it is given."""
+    """Returns the checksum of a tensor's bytes, and reads them into `out` [entry.size] if given."""
     checksum = Checksum()
     scratch = np.empty(min(_PIECE, entry.size), np.uint8) if out is None else out
     try:
@@ -128,7 +128,7 @@ def _read(entry: Entry, out: npt.NDArray[np.uint8] | None) -> bytes:
                 while view:
                     got = file.readinto(view)
                     if not got:
-                        raise CheckpointError(f"{entry.path} was truncated while it was read")
+                        raise CheckpointError(f"{entry.path} was truncated while being read")
                     view = view[got:]
                 checksum.update(piece)
     except OSError as error:
@@ -137,7 +137,7 @@ def _read(entry: Entry, out: npt.NDArray[np.uint8] | None) -> bytes:
 
 
 def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
-    """Names and shapes of all tensors of a model, as transformers names them. Matrices are [out, in]."""
+    """The names (as in transformers) and shapes of all tensors of a model. Matrices are [out, in]."""
     c, f, v = config.hidden, config.intermediate, config.vocab_size
     q, kv = config.heads * config.head_size, config.kv_heads * config.head_size
     shapes: dict[str, tuple[int, ...]] = {"model.embed_tokens.weight": (v, c), "model.norm.weight": (c,)}
@@ -166,11 +166,10 @@ def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:
 
 
 def check(checkpoint: Checkpoint, config: ModelConfig) -> None:
-    """Raises one CheckpointError that names all tensors that are missing, unexpected or malformed.
+    """Raises one CheckpointError that lists all tensors that are missing, unexpected or malformed.
 
-    Two kinds of tensors may be there without being expected: `….rotary_emb.inv_freq`, which is computed
-    here, and `lm_head.weight` of a model with tied embeddings, which must then hold the embeddings' own
-    data, since nobody could say otherwise which of the two is meant.
+    Two tensors may exist without being expected: `….rotary_emb.inv_freq`, which genlib computes, and `lm_head.weight`
+    of a model with tied embeddings, which must equal the embeddings: otherwise it would be unclear which one to use.
     """
     expected = expected_tensors(config)
     present = {name for name in checkpoint.names if not _INVERSE_FREQUENCIES.fullmatch(name)}
@@ -186,13 +185,13 @@ def check(checkpoint: Checkpoint, config: ModelConfig) -> None:
 
 
 def _malformed(checkpoint: Checkpoint, expected: dict[str, tuple[int, ...]]) -> list[str]:
-    """Problems with the shapes and dtypes of tensors that are there."""
+    """Problems with the shapes and dtypes of the expected tensors that exist."""
     faults: dict[str, list[str]] = {}
     kinds = set()
     for name, shape in expected.items():
         got, dtype = checkpoint.shape(name), checkpoint.dtype_of(name)
         if got != shape:
-            rule = f"must have the shape {list(shape)} by config.json, got {list(got)}"
+            rule = f"must have shape {list(shape)} according to config.json, got {list(got)}"
             faults.setdefault(rule, []).append(name)
         if dtype not in _ARRAYS:
             rule = f"must be F32, BF16 or F16, got {dtype}; convert the weights"
@@ -214,7 +213,7 @@ def _untied(checkpoint: Checkpoint) -> list[str]:
 
 
 def _folded(names: Iterable[str]) -> list[str]:
-    """Sorted names, those that differ in the layer alone as one: model.layers.{0-3,7}.mlp.up_proj.weight."""
+    """Sorted names; names that differ only in the layer become one: model.layers.{0-3,7}.mlp.up_proj.weight."""
     layers: dict[str, list[int]] = {}
     for name in sorted(names):
         match = re.search(r"\.(\d{1,6})\.", name)

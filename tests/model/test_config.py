@@ -146,7 +146,7 @@ FULL, SLIDING = "full_attention", "sliding_attention"
         (LLAMA | {"architectures": ["GemmaForCausalLM"]}, "`architectures` must name one of LlamaForCausalLM, "),
         (LLAMA | {"architectures": [[1]]}, "`architectures` must"),
         (LLAMA | {"architectures": []}, "`architectures` must"),
-        (LLAMA | {"model_type": "gpt2"}, "`model_type` must be 'llama', as `architectures` says, got 'gpt2'"),
+        (LLAMA | {"model_type": "gpt2"}, "`model_type` must be 'llama' to match `architectures`, got 'gpt2'"),
         (LLAMA | {"vocab_size": "many"}, "`vocab_size` must be an integer ≥ 1, got 'many'"),
         (LLAMA | {"hidden_size": True}, "`hidden_size` must be an integer ≥ 1, got True"),
         (LLAMA | {"num_hidden_layers": 0}, "`num_hidden_layers` must be an integer ≥ 1, got 0"),
@@ -155,8 +155,8 @@ FULL, SLIDING = "full_attention", "sliding_attention"
         (LLAMA | {"head_dim": 7}, "`head_dim` must be even"),
         (LLAMA | {"rms_norm_eps": None}, "`rms_norm_eps` must be a number from 1e-20 to 1e20, got None"),
         (LLAMA | {"tie_word_embeddings": "yes"}, "`tie_word_embeddings` must be true or false, got 'yes'"),
-        (LLAMA | {"eos_token_id": [1, 352]}, "`eos_token_id` must hold token ids from 0 to `vocab_size` - 1 (351)"),
-        (LLAMA | {"bos_token_id": -1}, "`bos_token_id` must hold token ids"),
+        (LLAMA | {"eos_token_id": [1, 352]}, "`eos_token_id` must contain token ids from 0 to `vocab_size` - 1 (351)"),
+        (LLAMA | {"bos_token_id": -1}, "`bos_token_id` must contain token ids"),
         (LLAMA | {"dtype": "float64"}, "`dtype` must be float32, bfloat16 or float16, got 'float64'"),
         (LLAMA | {"torch_dtype": "int8"}, "`torch_dtype` must be"),
         (LLAMA | {"hidden_act": "gelu"}, "`hidden_act` must be 'silu', got 'gelu'"),
@@ -169,7 +169,7 @@ FULL, SLIDING = "full_attention", "sliding_attention"
         (LLAMA | {"rope_scaling": {"type": "linear"}}, "`factor` must be a number from 1 to 1e20, got nothing"),
         (LLAMA | {"rope_scaling": [1]}, "`rope_scaling` must be an object or null, got [1]"),
         (LLAMA | {"rope_theta": 1e4, "rope_parameters": LLAMA3}, "`rope_theta` must equal the outer `rope_theta`"),
-        (LLAMA | {"rope_parameters": LLAMA3, "rope_scaling": {"type": "linear", "factor": 2}}, "say the same as"),
+        (LLAMA | {"rope_parameters": LLAMA3, "rope_scaling": {"type": "linear", "factor": 2}}, "agree with"),
         (LLAMA | {"rope_parameters": LLAMA3 | {"low_freq_factor": 4.0}}, "`high_freq_factor` must be above"),
         (
             mistral(sliding_window=64),
@@ -213,7 +213,11 @@ def test_all_that_is_wrong_is_one_error(tmp_path: Path) -> None:
 def test_files_that_are_no_config(tmp_path: Path) -> None:
     with pytest.raises(CheckpointError, match=r"config\.json cannot be read: No such file"):
         ModelConfig.load(tmp_path)
-    for text, phrase in (("{", "is not JSON"), ("[]", "must hold a JSON object"), ("[" * 10**5, "is not JSON")):
+    for text, phrase in (
+        ("{", "not valid JSON"),
+        ("[]", "must contain a JSON object"),
+        ("[" * 10**5, "not valid JSON"),
+    ):
         (tmp_path / "config.json").write_text(text)
         with pytest.raises(CheckpointError, match=phrase):
             ModelConfig.load(tmp_path)

@@ -35,8 +35,8 @@ def with_header(header: object, data: bytes) -> bytes:
         (lambda *_: b"", "truncated or not a safetensors file (0 bytes)"),
         (lambda *_: b"1234567", "truncated or not a safetensors file (7 bytes)"),
         (lambda _, d: (10**9).to_bytes(8, "little") + d, "truncated or not"),
-        (lambda _, d: b"\x02\0\0\0\0\0\0\0{]" + d, "the header is not JSON"),
-        (lambda _, d: b"\x02\0\0\0\0\0\0\0\xff\xfe" + d, "the header is not JSON"),
+        (lambda _, d: b"\x02\0\0\0\0\0\0\0{]" + d, "the header is not valid JSON"),
+        (lambda _, d: b"\x02\0\0\0\0\0\0\0\xff\xfe" + d, "the header is not valid JSON"),
         (lambda _, d: with_header([1], d), "the header must be a JSON object, got list"),
         (lambda h, d: with_header(h, d[:-1]), "truncated: it has"),
         (lambda h, d: with_header(h, d + b"1"), "corrupt: 1 bytes belong to no tensor"),
@@ -77,14 +77,14 @@ def test_an_index_must_agree_with_its_files(tmp_path: Path) -> None:
         Checkpoint.open(tmp_path)
     assert caught.value.message.split("\n  - ")[1:] == [
         f"{INDEX}: '../x' must be the name of a file in the same folder",
-        "1.safetensors: lacks c, which the index places in it",
-        "1.safetensors: holds b, which the index does not place in it",
+        "1.safetensors: c is missing, but the index lists it here",
+        "1.safetensors: b is unexpected, since the index does not list it here",
         "2.safetensors: truncated or not a safetensors file (6 bytes)",
-        f"3.safetensors: the file is not there, but {INDEX} places 1 tensors in it",
+        f"3.safetensors: the file is missing, but {INDEX} lists 1 tensors in it",
     ]
     for index in ({}, {"weight_map": {"a": 1}}, {"weight_map": []}):
         (tmp_path / INDEX).write_text(json.dumps(index))
-        with pytest.raises(CheckpointError, match="`weight_map` must be an object of file names"):
+        with pytest.raises(CheckpointError, match="`weight_map` must map tensor names to file names"):
             Checkpoint.open(tmp_path)
 
 

@@ -92,7 +92,7 @@ def test_tensors_that_do_not_fit_are_named_together(saved: Path) -> None:
         "model.layers.{1}.input_layernorm.weight is missing",
         "model.layers.{0,2}.self_attn.q_proj.bias is unexpected",
         "model.layers.{0}.mlp.gate_proj.weight must be F32, BF16 or F16, got F64; convert the weights",
-        "model.norm.weight must have the shape [48] by config.json, got [47]",
+        "model.norm.weight must have shape [48] according to config.json, got [47]",
         "the matrices must share one dtype, got F16, F32; convert the weights",
     ]
 
@@ -125,7 +125,7 @@ def test_a_tied_head_of_its_own_is_refused(saved: Path) -> None:
 def test_a_file_that_shrinks_after_it_was_opened(tmp_path: Path) -> None:
     checkpoint = save(tmp_path, {"a": np.ones(1000, np.float32)})
     (tmp_path / NAME).write_bytes((tmp_path / NAME).read_bytes()[:-1])
-    with pytest.raises(CheckpointError, match="was truncated while it was read"):
+    with pytest.raises(CheckpointError, match="was truncated while being read"):
         checkpoint.tensor("a")
     with pytest.raises(CheckpointError, match="has no tensor 'b'"):
         checkpoint.tensor("b")
