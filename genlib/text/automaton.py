@@ -1,4 +1,4 @@
-"""Stop sequences as one automaton over bytes, so that a token is followed in as many lookups as it has bytes."""
+"""Stop sequences as one automaton over bytes, so that a token takes one lookup per byte."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ Flags = npt.NDArray[np.uint8]
 
 
 def build(patterns: Iterable[bytes], first: int) -> tuple[Table, Flags]:
-    """The dense automaton of Aho and Corasick (Efficient string matching, 1975) for patterns that are not empty.
+    """The dense automaton of Aho and Corasick (Efficient string matching, 1975) for non-empty patterns.
 
-    Its states are numbered from `first`, the root, on. Returns the next state by state and byte [Q, 256], and whether
-    some pattern ends in a state [Q].
+    Its states are numbered from `first`, which is the root. Returns the next state for each state and byte [Q, 256],
+    and whether a pattern ends in each state [Q].
     """
     children: list[dict[int, int]] = [{}]
     ends = [0]
@@ -45,7 +45,7 @@ def build(patterns: Iterable[bytes], first: int) -> tuple[Table, Flags]:
 
 
 def run(table: Table, first: int, data: bytes) -> int:
-    """The state behind `data`, from the root on. Ends on the way do not stop it."""
+    """The state after `data`, starting at the root. Matches on the way do not stop it."""
     state = first
     for byte in data:
         state = int(table[state - first, byte])

@@ -1,4 +1,4 @@
-"""How the tokens of a vocabulary stand for bytes."""
+"""The bytes that the tokens of a vocabulary stand for."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ _BYTE_TOKEN = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 
 
 def _byte_alphabet() -> dict[str, int]:
-    """The character that stands for each byte in byte-level vocabularies, as GPT-2 has them.
+    """The character that stands for each byte in byte-level vocabularies, as in GPT-2.
 
-    Bytes that Latin-1 shows as a visible character stand for themselves, the others for U+0100 and up, in order.
+    Bytes that are visible characters in Latin-1 are those characters; the others are U+0100 and up, in order.
     """
     visible = [*range(0x21, 0x7F), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
     hidden = [b for b in range(256) if b not in visible]
@@ -27,7 +27,7 @@ BYTES = _byte_alphabet()
 
 @dataclass(frozen=True, slots=True)
 class Spelling:
-    """How a vocabulary's tokens stand for bytes: by the byte-level alphabet, or as SentencePiece writes them."""
+    """How tokens encode bytes: with the byte-level alphabet, or in SentencePiece's way."""
 
     byte_level: bool = False
     replacements: tuple[tuple[str, str], ...] = ()
@@ -35,7 +35,7 @@ class Spelling:
     strip_leading_space: bool = False
 
     def literal(self, content: str) -> bytes:
-        """The bytes of an added token, which stands for itself."""
+        """The bytes of an added token, whose text is literal."""
         for old, new in self.replacements:
             content = content.replace(old, new)
         return content.encode()
@@ -49,12 +49,12 @@ class Spelling:
 
 
 def component_state(component: Any) -> dict[str, Any] | None:
-    """A tokenizer's component as tokenizer.json has it."""
+    """A component of a tokenizer in the format of tokenizer.json."""
     return None if component is None else cast("dict[str, Any]", json.loads(component.__getstate__()))
 
 
 def read_decoder(state: dict[str, Any] | None) -> Spelling:
-    """Raises CheckpointError that names the decoder, unless it is byte-level or SentencePiece-like."""
+    """Raises CheckpointError, which shows the decoder, unless it is byte-level or SentencePiece-like."""
     steps = [state] if state is None or state["type"] != "Sequence" else state["decoders"]
     kinds = [None if step is None else step["type"] for step in steps]
     if "ByteLevel" in kinds and set(kinds) <= {"ByteLevel", "Fuse"}:
@@ -70,6 +70,6 @@ def read_decoder(state: dict[str, Any] | None) -> Spelling:
         elif kind == "Strip" and "Fuse" in kinds[:i] and (step["content"], step["start"], step["stop"]) == (" ", 1, 0):
             strip = True
         elif kind not in ("ByteFallback", "Fuse"):
-            rule = "be byte-level, or SentencePiece's with Replace, Metaspace, ByteFallback, Fuse and Strip"
+            rule = "be ByteLevel, or made of Replace, Metaspace, ByteFallback, Fuse and Strip"
             raise CheckpointError(f"tokenizer.json: `decoder` must {rule}, got {json.dumps(step)[:200]}")
     return Spelling(False, tuple(replacements), "ByteFallback" in kinds, strip)

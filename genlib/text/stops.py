@@ -1,4 +1,4 @@
-"""Stop sequences matched on the bytes of generated text."""
+"""Matching of stop sequences on the bytes of generated text."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from collections.abc import Sequence
 class StopMatcher:
     """Finds stop sequences in the bytes of generated tokens.
 
-    A match must end in a byte of the token that is fed, and may begin in any byte since the last match: in the
-    same token, in those fed before, or in `tail`, which holds the bytes that were generated before the first of
-    them. `match_end` is how many bytes of the last token fed belong to its match or lie before it; 0 without one.
+    A match must end in the token being fed, and may begin at any byte after the last match: in the same token, in
+    earlier ones, or in `tail`, the bytes generated before the first token fed. match_end: number of bytes of the last
+    token up to the end of its match; 0 without one.
     """
 
     __slots__ = ("_keep", "_stops", "match_end", "tail")
@@ -24,7 +24,7 @@ class StopMatcher:
         self.match_end = 0
 
     def feed(self, data: bytes) -> str | None:
-        """The stop sequence that this token's bytes complete: the one that ends first, and of those the longest."""
+        """The stop sequence that a token's bytes complete: the one that ends first; of several, the longest."""
         tail, best = self.tail, None
         before, end, longest = len(tail), 0, 0
         text = tail + data

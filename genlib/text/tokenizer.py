@@ -1,4 +1,4 @@
-"""Between text and token ids: tokenizer.json, with text of users kept apart from control tokens."""
+"""Between text and token ids: tokenizer.json, such that no text is ever parsed into control tokens."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ from .spelling import BYTES, component_state, read_decoder
 class Tokenizer:
     """A checkpoint's tokenizer. Safe to use from many threads.
 
-    prefix_ids: what the checkpoint puts before a text (its BOS), for the creation of a state. What it would put
-    behind one is left out, since generation goes on there. strip_leading_space: whether the space that begins a
-    state's bytes is none of its text, as for SentencePiece vocabularies, which put one before each text.
+    prefix_ids: the ids that the checkpoint puts before a text (its BOS), for a new state. Ids that it would put after
+    one are left out, since generation continues there. strip_leading_space: whether the space at the start of a state's
+    bytes does not belong to its text: SentencePiece vocabularies put one before each text.
     """
 
     __slots__ = (
@@ -36,7 +36,7 @@ class Tokenizer:
     )
 
     def __init__(self, tokenizer: tokenizers.Tokenizer, prefix_ids: list[int], control_ids: Collection[int]) -> None:
-        """Takes the tokenizer over. Raises CheckpointError if its decoder or its vocabulary is of no use here."""
+        """Takes ownership of `tokenizer`. Raises CheckpointError if its decoder is not supported."""
         self._spelling = read_decoder(component_state(tokenizer.decoder))
         self._starting = _without_training(tokenizer)
         self._continuing = _without_prefix(tokenizer)
@@ -50,24 +50,24 @@ class Tokenizer:
 
     @staticmethod
     def load(folder: Path, *, vocab_size: int | None = None, control_ids: Collection[int] = ()) -> Tokenizer:
-        """Reads tokenizer.json, and tokenizer_config.json where there is one.
+        """Reads tokenizer.json and, if it exists, tokenizer_config.json.
 
-        vocab_size: V of the model, which no ordinary token's id may reach. control_ids: ids that are control
-        tokens whether the tokenizer says so or not, such as the model's EOS. Raises CheckpointError.
+        vocab_size: V of the model; ids of ordinary tokens must be below it. control_ids: ids to treat as control tokens
+        even if the tokenizer does not mark them as such, for example the model's EOS. Raises CheckpointError.
         """
         path = folder / "tokenizer.json"
         if not path.exists():
-            raise CheckpointError(f"{path} is not there; save the tokenizer as a fast one of transformers")
+            raise CheckpointError(f"{path} does not exist; save a fast tokenizer with transformers")
         try:
             raw = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises nothing narrower
+        except Exception as error:  # the library raises plain Exception
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         tokenizer = Tokenizer(raw, _prefix_ids(folder, raw), control_ids)
         ordinary = set(raw.get_vocab(with_added_tokens=True).values()) - tokenizer._control
         largest = max([*ordinary, *tokenizer.prefix_ids], default=0)
         if vocab_size is not None and largest >= vocab_size:
             rule = f"be below `vocab_size` ({vocab_size}) of config.json"
-            raise CheckpointError(f"{path}: the ids of tokens must {rule}, got {largest}")
+            raise CheckpointError(f"{path}: token ids must {rule}, got {largest}")
         return tokenizer
 
     @property
@@ -75,16 +75,16 @@ class Tokenizer:
         return self._spelling.strip_leading_space
 
     def encode(self, text: str, *, continues: bool = False) -> list[int]:
-        """The ids of a text, without `prefix_ids`. No text ever gives a control token.
+        """The ids of a text, without `prefix_ids`. They never contain a control token.
 
-        continues: the text goes on from another, so that no space is put before it where the tokenizer would.
-        Raises InvalidRequest if the vocabulary has no tokens for a part of the text.
+        continues: whether the text follows another, so that the tokenizer puts no space before it. Raises
+        InvalidRequest if the vocabulary has no tokens for a part of the text.
         """
         tokenizer = self._continuing if continues else self._starting
         try:
             encoding = tokenizer.encode(text, add_special_tokens=False)
-        except Exception as error:  # an unknown character, in a vocabulary without a token for such
-            raise InvalidRequest(f"the text has no tokens in this model's vocabulary: {error}") from error
+        except Exception as error:  # an unknown character in a vocabulary without an unknown token
+            raise InvalidRequest(f"the model's vocabulary has no tokens for the text: {error}") from error
         if self._missing:
             normalizer = tokenizer.normalizer
             self._refuse_missing(text if normalizer is None else normalizer.normalize_str(text))
@@ -94,7 +94,7 @@ class Tokenizer:
         return self._without_control(text, ids, encoding.offsets)
 
     def token_bytes(self, token_id: int) -> bytes:
-        """The bytes that a token adds to the text: b"" for control tokens and for ids that no token has."""
+        """The bytes that a token adds to the text: b"" for control tokens and unused ids."""
         found = self._bytes.get(token_id)
         if found is None:
             found = self._bytes[token_id] = self._spell(token_id)
@@ -109,23 +109,23 @@ class Tokenizer:
         return b"" if token is None else self._spelling.bytes_of(token)
 
     def _without_control(self, text: str, ids: list[int], offsets: list[tuple[int, int]]) -> list[int]:
-        """Control tokens spelled by ordinary ones.
+        """Replaces control tokens by ordinary tokens for the same text.
 
-        The library leaves special tokens of the added vocabulary alone; but a model may reach one by itself
-        (Unigram, or a vocabulary's whole words), and a control token need not be declared as special.
+        The library never parses special tokens of the added vocabulary from text, but a tokenizer model may produce
+        one (Unigram, or a whole word of the vocabulary), and a control token need not be declared special.
         """
         plain: list[int] = []
         for token_id, (start, end) in zip(ids, offsets, strict=True):
             if token_id not in self._control:
                 plain.append(token_id)
             elif (self._starting.id_to_token(token_id) or "") not in text[start:end]:
-                raise _no_tokens(text[start:end])  # the token for what is unknown
+                raise _no_tokens(text[start:end])  # the unknown token
             else:
                 plain += self._ordinary(text[start:end])
         return plain
 
     def _ordinary(self, text: str) -> list[int]:
-        """A text in the longest ordinary tokens, from left to right."""
+        """Greedy tokenisation: the longest ordinary tokens, from left to right."""
         if not self._ids:
             every = self._starting.get_vocab(with_added_tokens=True).values()
             self._ids = {self.token_bytes(i): i for i in sorted(every) if self.token_bytes(i)}
@@ -139,7 +139,7 @@ class Tokenizer:
         return ids
 
     def _missing_bytes(self) -> frozenset[int]:
-        """Bytes that a byte-level vocabulary drops without a word, as it has no token for them."""
+        """Bytes that a byte-level vocabulary silently drops because it has no token for them."""
         model = self._starting.model
         if not self._spelling.byte_level or getattr(model, "unk_token", None) is not None:
             return frozenset()
@@ -152,22 +152,22 @@ class Tokenizer:
 
 
 def _no_tokens(part: str) -> InvalidRequest:
-    return InvalidRequest(f"the text must be one that the model's vocabulary can spell; it has no tokens for {part!r}")
+    return InvalidRequest(f"the model's vocabulary has no tokens for {part!r}")
 
 
 def _without_training(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Switches off what belongs to training or to fixed batches, and the reading of control tokens from text."""
+    """Switches off truncation, padding, training-time randomness, and the parsing of control tokens."""
     tokenizer.no_truncation()
     tokenizer.no_padding()
     tokenizer.encode_special_tokens = True
-    for name in ("dropout", "alpha"):  # they make the tokens of a text random
+    for name in ("dropout", "alpha"):  # they would make tokenisation random
         if getattr(tokenizer.model, name, None) is not None:
             setattr(tokenizer.model, name, None)
     return tokenizer
 
 
 def _without_prefix(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """A tokenizer that puts no space before a text; the same one if it puts none anyway."""
+    """A tokenizer that puts no space before a text; the same object if it puts none anyway."""
     normalizer, splitter = component_state(tokenizer.normalizer), component_state(tokenizer.pre_tokenizer)
     plain_normalizer, plain_splitter = _drop_prefix(normalizer), _drop_prefix(splitter)
     if (plain_normalizer, plain_splitter) == (normalizer, splitter):
@@ -186,7 +186,7 @@ def _without_prefix(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
 
 
 def _drop_prefix(state: dict[str, Any] | None) -> dict[str, Any] | None:
-    """A normalizer's or pre-tokenizer's state without the step that puts a space first."""
+    """The state of a normalizer or pre-tokenizer without the step that puts a space first."""
     if state is None or state["type"] == "Prepend":
         return None
     if state["type"] == "Metaspace":
@@ -200,7 +200,7 @@ def _drop_prefix(state: dict[str, Any] | None) -> dict[str, Any] | None:
 
 
 def _prefix_ids(folder: Path, tokenizer: tokenizers.Tokenizer) -> list[int]:
-    """What the post-processor puts before a text, or else the BOS that tokenizer_config.json asks for."""
+    """The ids that the post-processor puts before a text, or else the BOS requested by tokenizer_config.json."""
     encoding = tokenizer.encode("a", add_special_tokens=True)
     prefix: list[int] = []
     for token_id, special in zip(encoding.ids, encoding.special_tokens_mask, strict=True):
@@ -215,5 +215,7 @@ def _prefix_ids(folder: Path, tokenizer: tokenizers.Tokenizer) -> list[int]:
     content = bos.get("content") if isinstance(bos, dict) else bos
     bos_id = tokenizer.token_to_id(content) if isinstance(content, str) else None
     if bos_id is None:
-        raise CheckpointError(f"{path}: `bos_token` must be a token, since `add_bos_token` is true, got {content!r}")
+        raise CheckpointError(
+            f"{path}: `bos_token` must be a known token, since `add_bos_token` is true, got {content!r}"
+        )
     return [bos_id]

@@ -1,15 +1,15 @@
-"""From bytes to text: incremental UTF-8."""
+"""Incremental UTF-8 decoding."""
 
 from __future__ import annotations
 
-# By first byte: how long a sequence is, and where its second byte must lie (Unicode 15, table 3-7).
+# By first byte: the length of the sequence, and the range of its second byte (Unicode 15, table 3-7).
 _LEADS = dict.fromkeys(range(0xC2, 0xE0), (2, 0x80, 0xBF))
 _LEADS |= dict.fromkeys(range(0xE1, 0xF0), (3, 0x80, 0xBF)) | {0xE0: (3, 0xA0, 0xBF), 0xED: (3, 0x80, 0x9F)}
 _LEADS |= dict.fromkeys(range(0xF1, 0xF4), (4, 0x80, 0xBF)) | {0xF0: (4, 0x90, 0xBF), 0xF4: (4, 0x80, 0x8F)}
 
 
 def pending_tail(data: bytes) -> bytes:
-    """The last 0 to 3 bytes of `data` that begin a code point and do not end it."""
+    """The incomplete code point at the end of `data`: 0 to 3 bytes."""
     for size in range(1, min(3, len(data)) + 1):
         lead = data[-size]
         if not 0x80 <= lead <= 0xBF:
@@ -20,11 +20,11 @@ def pending_tail(data: bytes) -> bytes:
 
 
 class Utf8Decoder:
-    """Bytes to text, token by token.
+    """Decodes bytes to text, token by token.
 
-    Whatever the cuts, the texts of all calls of `feed` and of `flush` make up data.decode("utf-8", "replace"):
-    each maximal part of a malformed sequence becomes one U+FFFD. `pending` is what an unfinished code point has
-    so far, at most 3 bytes; it shows as soon as the next byte completes it or cannot.
+    However the data is split, the texts of all calls of `feed` and a final `flush` concatenate to
+    data.decode("utf-8", "replace"): each maximal part of a malformed sequence becomes one U+FFFD. pending: the bytes so
+    far of an incomplete code point, at most 3.
     """
 
     __slots__ = ("pending",)
@@ -33,7 +33,7 @@ class Utf8Decoder:
         self.pending = pending
 
     def feed(self, data: bytes) -> str:
-        """The text that is complete with these bytes."""
+        """The text that these bytes complete."""
         if not self.pending and data.isascii():
             return data.decode("ascii")
         data = self.pending + data
@@ -41,7 +41,7 @@ class Utf8Decoder:
         return data[: len(data) - len(self.pending)].decode("utf-8", "replace")
 
     def flush(self) -> str:
-        """U+FFFD if a code point is unfinished, else ""; nothing is pending afterwards."""
+        """U+FFFD if a code point is incomplete, else ""; nothing is pending afterwards."""
         text = "\N{REPLACEMENT CHARACTER}" if self.pending else ""
         self.pending = b""
         return text

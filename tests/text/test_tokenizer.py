@@ -179,7 +179,7 @@ def test_other_decoders_are_refused_by_name(tmp_path: Path, decoder: Any, named:
 
 
 def test_a_tokenizer_must_be_there_be_whole_and_fit_the_model(tmp_path: Path) -> None:
-    with pytest.raises(CheckpointError, match=r"tokenizer\.json is not there"):
+    with pytest.raises(CheckpointError, match=r"tokenizer\.json does not exist"):
         Tokenizer.load(tmp_path)
     raw = byte_level_tokenizer(vocab_size=320)
     assert load(tmp_path, raw, vocab_size=320).encode("fox")
