@@ -1,4 +1,4 @@
-"""What the engine asks of a model. The decoder is one implementation; tests have a smaller one."""
+"""The interface between the engine and a model. The decoder implements it; tests use a smaller model."""
 
 from __future__ import annotations
 
@@ -11,34 +11,34 @@ from ..text.tokenizer import Tokenizer
 
 
 class Model(Protocol):
-    """A language model over paged keys and values."""
+    """A language model over a paged KV cache."""
 
     vocab_size: int
     context_length: int
 
     @property
     def page_bytes(self) -> int:
-        """Bytes of one page over all layers."""
+        """Size of one page in bytes, over all layers."""
 
     def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
-        """Makes the pages and records the steps on these buffers. Called once."""
+        """Allocates the pages and records the steps on these buffers. Called once."""
 
     def run(self, num_tokens: int) -> None:
-        """One step over what the buffers hold: writes keys and values, fills `output`, moves `searches` on."""
+        """Runs a step on the contents of the buffers: writes keys and values, fills `output`, advances `searches`."""
 
     def logits(self, first: int, last: int) -> Float32:
-        """Rows [first, last) of the logits of the last step, [·, V]. Valid until the next one."""
+        """Rows [first, last) of the logits of the last step: [last - first, V], valid until the next step."""
 
     def copy_pages(self, pairs: Int32) -> None:
-        """Copies pages, [n, 2] (source, destination), in order."""
+        """Copies pages in order. pairs: [n, 2] (source, destination)."""
 
     def close(self) -> None:
-        """Gives threads and memory back."""
+        """Releases threads and memory."""
 
 
 @dataclass(frozen=True, slots=True)
 class LoadedModel:
-    """A model with what belongs to it. The fingerprint covers all that can change a token."""
+    """A model with its tokenizer and metadata. fingerprint: covers everything that can change a generated token."""
 
     model: Model
     tokenizer: Tokenizer

@@ -1,9 +1,9 @@
-"""The decoder of Llama and its relatives, one page: what a step does, operation by operation.
+"""The decoder of Llama and related models: what a step does, operation by operation.
 
     embed → per layer: [norm → q, k, v → rotate, write to pages → attend → output → add, norm → gate, up →
-    silu · → down → add] → norm → rows whose logits are wanted → head → draw, or step the beams
+    silu · → down → add] → norm → rows whose logits are needed → head → sample, or advance the beams
 
-The step is recorded once for each batch size and replayed in one call; nothing here runs per step but `run`.
+A step is recorded once for each batch size and replayed in one call: of this file, only `run` runs per step.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from ..ops.buffers import StepBuffers
 
 @dataclass(frozen=True, slots=True)
 class Layer:
-    """One layer's weights. q, k and v are stacked, gate and up too."""
+    """The weights of one layer. q, k and v are stacked, as are gate and up."""
 
     attention_norm: Buffer  # [C]
     qkv: Weight  # [(H + 2G) · D, C]
@@ -36,7 +36,7 @@ class Layer:
 
 
 class Decoder:
-    """A checkpoint on a device. See model.base.Model."""
+    """A checkpoint on a device. Implements model.base.Model."""
 
     def __init__(self, config: ModelConfig, checkpoint: Checkpoint, ops: Ops, dtype: str) -> None:
         self.config = config
@@ -70,7 +70,7 @@ class Decoder:
         return self._ops.kv_bytes(self._shape)
 
     def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
-        """Makes the pages and the activations' buffers, and records a step for each batch size."""
+        """Allocates the pages and the activations, and records a step for each batch size."""
         ops, config = self._ops, self.config
         n, r = len(buffers.plan.ids), len(buffers.plan.rows)
         heads = config.heads * config.head_size
@@ -92,7 +92,7 @@ class Decoder:
         self._steps: list[Step] = [ops.record(self._step) for _ in self._sizes]
 
     def run(self, num_tokens: int) -> None:
-        """One step over what the buffers hold."""
+        """Runs a step on the contents of the buffers."""
         self._steps[bisect_left(self._sizes, num_tokens)].replay()
 
     def _step(self) -> None:
@@ -122,11 +122,11 @@ class Decoder:
         return rows
 
     def copy_pages(self, pairs: Int32) -> None:
-        """Copies pages, in order."""
+        """Copies pages in order."""
         self._ops.copy_pages(self._kv, pairs)
 
     def close(self) -> None:
-        """Gives threads and memory back. The decoder is of no use afterwards."""
+        """Releases threads and memory. The decoder cannot be used afterwards."""
         self._steps = []
         self._kv = None
         self._ops.close()
@@ -135,7 +135,7 @@ class Decoder:
 def _readers(
     checkpoint: Checkpoint, ops: Ops, dtype: str
 ) -> tuple[Callable[[list[str]], Weight], Callable[[str], Buffer]]:
-    """How to get a stacked matrix with its biases, and a vector, out of a checkpoint."""
+    """Two functions that read a checkpoint: stacked matrices with their biases, and a vector."""
 
     def pack(names: list[str]) -> Weight:
         weights = [checkpoint.tensor(f"{name}.weight") for name in names]

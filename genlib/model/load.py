@@ -1,4 +1,4 @@
-"""From a checkpoint's folder to a model that can step."""
+"""Loads a checkpoint folder into a model that is ready to run."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ..text.tokenizer import Tokenizer
 from .base import LoadedModel
 from .decoder import Decoder
 
-# Grows whenever a change to an operation or to the sampler can change a bit of any result.
+# Incremented by every change to an operation or the sampler that can change a bit of any result.
 NUMERICS = 1
 
 EMBEDDED = Path(__file__).parent.parent / "default_model"
@@ -28,10 +28,10 @@ def load(
     dtype: str = "auto",
     threads: int | None = None,
 ) -> LoadedModel:
-    """Loads a checkpoint's folder (None: the embedded model) for a device.
+    """Loads a checkpoint folder, or the embedded model if `model` is None.
 
-    Raises CheckpointError with all that is wrong with the folder, BackendError for a device that is not there,
-    InvalidRequest for a dtype that is not one of DTYPES.
+    device: "auto" or "cpu". dtype: of the weights; one of DTYPES. threads: as for Engine. Raises CheckpointError, which
+    lists everything that is wrong with the folder, BackendError for an unsupported device, InvalidRequest for a dtype.
     """
     if dtype not in DTYPES:
         raise refuse("dtype", f"be one of {', '.join(DTYPES)}", dtype)
