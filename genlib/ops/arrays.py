@@ -1,4 +1,4 @@
-"""The types of arrays, by their elements."""
+"""Array types, by element type."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ Int64 = npt.NDArray[np.int64]
 UInt32 = npt.NDArray[np.uint32]
 UInt64 = npt.NDArray[np.uint64]
 Float32 = npt.NDArray[np.float32]
-# A device's own array: numpy on the CPU. Only the operations look inside.
+# An array of the device, numpy on the CPU. Only the operations access its elements.
 Buffer = Any

@@ -1,7 +1,7 @@
-"""The operations on the CPU: numpy buffers, and `genlib._native` for all that is computed.
+"""The operations on the CPU: numpy buffers, computed on by `genlib._native`.
 
-numpy arrays are passed as they are; the native side checks each once, when it is recorded, and raises ValueError
-with the argument's name, what it must be and what it is.
+numpy arrays are passed without conversion. The native side checks each once, when an operation is recorded, and raises
+ValueError with the argument's name, what it must be and what it is.
 """
 
 from __future__ import annotations
@@ -26,14 +26,14 @@ _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
 
 
 def usable_cores() -> int:
-    """Cores that this process may run on."""
+    """Number of cores that this process may run on."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def _aligned(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
-    """An uninitialised C-contiguous array that begins at a cache line."""
+    """An uninitialised C-contiguous array, aligned to a cache line."""
     size = math.prod(shape) * np.dtype(dtype).itemsize
     room = np.empty(size + _ALIGNMENT, np.uint8)
     start = -room.ctypes.data % _ALIGNMENT
@@ -41,7 +41,7 @@ def _aligned(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
 
 
 class CpuStep:
-    """A recorded step. It keeps the arrays that it points into alive."""
+    """A recorded step. It keeps alive the arrays that it points into."""
 
     __slots__ = ("_program",)
 
@@ -49,15 +49,16 @@ class CpuStep:
         self._program = program
 
     def replay(self) -> None:
-        """Runs the operations on what the buffers hold now, without the interpreter's lock."""
+        """Runs the operations on the current contents of the buffers, without the GIL."""
         self._program.run()
 
 
 class CpuOps:
-    """genlib.ops.base.Ops on the CPU. Owns a team of threads until `close`.
+    """Implements genlib.ops.base.Ops on the CPU. Owns a team of threads until `close`.
 
-    width: "avx512", "avx2" or "baseline"; None is the widest that this machine has. All give the same bits.
-    Called outside of `record`, an operation runs at once. One thread records at a time.
+    threads: 1 to 1024; None for all cores that the process may use. width: "avx512", "avx2" or "baseline"; None for the
+    widest that the machine supports. All give the same bits. Outside `record`, an operation runs immediately. Only one
+    thread may record at a time.
     """
 
     name = "cpu"
@@ -72,7 +73,7 @@ class CpuOps:
 
     @property
     def runtime(self) -> _native.CpuRuntime:
-        """The threads and the vector width, for what measures them."""
+        """The threads and the vector width, for benchmarks."""
         return self._runtime
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
@@ -145,12 +146,12 @@ class CpuOps:
         self._do(lambda program: program.beam_step(logits, searches))
 
     def buckets(self, limit: int) -> tuple[int, ...]:
-        """One: a recorded step reads its counts as it runs, and costs by them alone."""
+        """One: a recorded step reads its counts when it runs, and its cost depends on them alone."""
         return (limit,)
 
     def record(self, body: Callable[[], None]) -> CpuStep:
         if self._recording is not None:
-            raise RuntimeError("a step is being recorded already: `record` cannot be called in its body")
+            raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
         program = _native.CpuProgram(self._runtime)
         self._recording = program
         try:

@@ -1,7 +1,7 @@
-"""The operations in plain numpy: what they mean. Slow, and the whole model runs on them.
+"""The operations in plain numpy: the specification. Slow, but complete enough to run the whole model.
 
-Each follows the formula of genlib.ops.base. Sums are float32 in numpy's order, so devices are compared with a
-tolerance, but for `sample`, which is exact.
+Each follows its formula in genlib.ops.base. Sums are float32 in numpy's order, so other implementations are compared
+with a tolerance; `sample` and `beam_step` are compared exactly.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from .tensor import Tensor
 
 @dataclass(frozen=True, slots=True)
 class ReferenceWeight:
-    """values [out, in] and bias [out] or None, float32."""
+    """values [out, in], bias [out] or None; float32."""
 
     values: Float32
     bias: Float32 | None
@@ -32,7 +32,7 @@ class ReferenceWeight:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceKv:
-    """pages [P, L, 2, W, G, D]: keys, then values."""
+    """pages [P, L, 2, W, G, D]: keys at 0, values at 1."""
 
     shape: HeadShape
     pages: Float32
@@ -40,7 +40,7 @@ class ReferenceKv:
 
 @dataclass(frozen=True, slots=True)
 class ReferenceStep:
-    """Operations in the order in which they were called."""
+    """The recorded operations, in the order of their calls."""
 
     operations: list[Callable[[], None]] = field(default_factory=list)
 
@@ -57,7 +57,7 @@ def rms(x: Float32, weight: Float32, eps: float) -> Float32:
 
 
 def rotate(x: Float32, cos: Float32, sin: Float32) -> Float32:
-    """x [N, heads, D] turned by the angles of cos, sin [N, D / 2]: the pairs are (i, i + D/2)."""
+    """x [N, heads, D] rotated by the angles of cos, sin [N, D / 2]; the pairs are (i, i + D/2)."""
     a, b = np.split(x, 2, axis=-1)
     c, s = cos[:, None, :], sin[:, None, :]
     return np.concatenate([a * c - b * s, b * c + a * s], axis=-1)
@@ -74,7 +74,7 @@ def _count(rows: Int32 | None, most: int) -> int:
 
 
 class ReferenceOps:
-    """genlib.ops.base.Ops, as the contract says it."""
+    """Implements genlib.ops.base.Ops literally."""
 
     name = "reference"
 
@@ -135,7 +135,7 @@ class ReferenceOps:
         def run() -> None:
             n, f = _count(rows, len(x)), out.shape[1]
             gate, up = x[:n, :f], x[:n, f:]
-            with np.errstate(over="ignore"):  # e^−gate may be inf: the quotient is 0 then, as it should be
+            with np.errstate(over="ignore"):  # e^−gate may be inf; the quotient is then 0, as it should be
                 out[:n] = gate / (np.float32(1) + np.exp(-gate)) * up
 
         self._do(run)
@@ -210,7 +210,7 @@ class ReferenceOps:
 
     def record(self, body: Callable[[], None]) -> ReferenceStep:
         if self._recording is not None:
-            raise RuntimeError("a step is being recorded already: `record` cannot be called in its body")
+            raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
         step = self._recording = ReferenceStep()
         try:
             body()
@@ -219,7 +219,7 @@ class ReferenceOps:
         return step
 
     def close(self) -> None:
-        """Nothing to give back."""
+        """Nothing to release."""
 
     def _do(self, run: Callable[[], None]) -> None:
         if self._recording is None:

@@ -1,8 +1,8 @@
-"""The beam step in plain numpy: the specification that every implementation equals bit for bit (docs/kernels.md).
+"""The beam step in plain numpy: the specification, which every implementation matches bit for bit (docs/kernels.md).
 
-The search is that of transformers' generate(num_beams=…), step for step: candidates are the best of all beams' next
-tokens; those that end (end of text, a stop sequence, the length) leave the beams, and enter the pool of finished
-hypotheses if they rank among the first K. Scores are float32; ties go to the lower lane, then to the lower token.
+The search is that of transformers' generate(num_beams=…), step for step. Candidates are the best next tokens over all
+beams. Candidates that end (by end of text, a stop sequence or the length) leave the beams, and enter the pool of
+finished hypotheses if they rank among the first K. Scores are float32; ties go to the lower lane, then the lower token.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ OUT = np.float32(-1e9)
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A beam's lane, its next token, the sum with it, and how it ends, if it does."""
+    """A beam's lane, its next token, the score with it, and whether and how it ends."""
 
     lane: int
     token: int
@@ -32,7 +32,7 @@ class Candidate:
 
 
 def log_softmax(logits: Float32) -> Float32:
-    """Of one row [V] with a finite maximum: `SamplerOutput.logprob` of each token."""
+    """`SamplerOutput.logprob` of each token, for one row [V] with a finite maximum."""
     x = np.where(np.isnan(logits), np.float32(-np.inf), logits)
     peak = x.max()
     total = int(masses(exponents(x, peak, MODEL_SCALE)).sum(dtype=np.uint64))
@@ -42,19 +42,19 @@ def log_softmax(logits: Float32) -> Float32:
 
 
 def status_of(rows: Float32) -> int:
-    """`SamplerOutput.status` of the worst of rows [K, V]."""
+    """The worst `SamplerOutput.status` of rows [K, V]."""
     peaks = np.where(np.isnan(rows), np.float32(-np.inf), rows).max(axis=1)
     return 2 if (peaks == np.inf).any() else int((peaks == -np.inf).any())
 
 
 def best(scores: Float32, count: int) -> list[tuple[int, int]]:
-    """(lane, token) of the best scores [K, V], ties to the lower lane, then to the lower token."""
+    """The (lane, token) of the best of scores [K, V]; ties go to the lower lane, then to the lower token."""
     order = np.argsort(-scores.reshape(-1), kind="stable")[:count]
     return [divmod(int(i), scores.shape[1]) for i in order]
 
 
 def follow(s: SearchBuffers, state: int, token: int) -> tuple[int, int]:
-    """The automaton's state behind a token, and how many of its bytes lead to a stop sequence's end."""
+    """The automaton's state after a token, and how many of its bytes complete a stop sequence, or NO_MATCH."""
     for i, at in enumerate(range(s.token_starts[token], s.token_starts[token + 1])):
         state = int(s.stop_next[state, s.token_bytes[at]])
         if s.stop_ends[state]:
@@ -73,7 +73,7 @@ def _candidates(rows: Float32, s: SearchBuffers, slot: int, lanes: slice) -> lis
 
 
 def _finish(s: SearchBuffers, slot: int, lanes: slice, candidates: list[Candidate], ends: list[bool]) -> None:
-    """Lets candidates that end, and rank among the first K, into the pool."""
+    """Puts candidates that end, and rank among the first K, into the pool."""
     full = bool(np.all(s.pool_length[lanes] > 0))
     if not s.may_improve[slot] or (full and s.stop_when_full[slot]):
         return
@@ -90,7 +90,7 @@ def _finish(s: SearchBuffers, slot: int, lanes: slice, candidates: list[Candidat
 
 
 def _check_improvement(s: SearchBuffers, slot: int, lanes: slice) -> None:
-    """Whether the best running beam could still beat the worst finished one, by the rule of the option."""
+    """Updates whether the best running beam can still beat the worst finished one, as early_stopping defines it."""
     length = int(s.bound_length[slot]) or int(s.length[slot])
     bound = s.score[lanes][0] / s.norms[slot, length]
     worst = np.where(s.pool_length[lanes] > 0, s.pool_score[lanes].min(), OUT)
@@ -98,7 +98,7 @@ def _check_improvement(s: SearchBuffers, slot: int, lanes: slice) -> None:
 
 
 def advance(rows: Float32, s: SearchBuffers, slot: int) -> None:
-    """One search by one step. rows [K, V]: the logits of its beams."""
+    """Advances one search by one step. rows [K, V]: the logits of its beams."""
     count, lane = int(s.num_beams[slot]), int(s.lane[slot])
     lanes = slice(lane, lane + count)
     s.status[slot] = status_of(rows)

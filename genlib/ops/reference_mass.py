@@ -1,7 +1,7 @@
 """The arithmetic of the sampler in plain numpy: fixed-point masses, probabilities, random words (docs/kernels.md).
 
-Every float32 and float64 operation below is rounded by itself, in the order written; all else is exact integer
-arithmetic. So no result depends on the order of a sum, on a tile, on a thread, or on a mathematics library.
+Every float32 and float64 operation below is rounded separately, in the order written; everything else is exact integer
+arithmetic. So no result depends on the order of a sum, a tile size, a thread, or a math library.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ COEFFICIENTS = np.array([0x3FB504F4, 0x3F7AF227, 0x3EADF032, 0x3DA0C79C, 0x3C604
 )
 ROUND = np.float32(12582912)  # 1.5 * 2^23: adding it rounds to an integer
 ROUND_BITS = np.uint32(0x4B400000)
-PEAK_MASS = 0x16A09E80000  # of the largest token: about sqrt(2) * 2^40
+PEAK_MASS = 0x16A09E80000  # the mass of the largest logit: about sqrt(2) * 2^40
 LN_2 = 0.6931471805599453
 UINT32 = (1 << 32) - 1
 
@@ -55,7 +55,7 @@ def masses(y: Float32) -> Masses:
 
 
 def probability(y: np.float32, total: int) -> np.float32:
-    """Of a token at `y` where the masses sum to `total`: without the floor, so that it is 0 only below 2^-150."""
+    """Probability of a token at `y` if the masses sum to `total`. Without the floor: it is 0 only below 2^-150."""
     if not y >= -160:
         return np.float32(0)
     p, t = _powers(np.array([y], np.float32))
@@ -88,7 +88,7 @@ def philox(key: tuple[int, int], counter: tuple[int, int, int, int]) -> tuple[in
 
 
 def random_word(seed: int, stream: int, position: int) -> int:
-    """The 64 random bits of a draw."""
+    """The 64 random bits of a draw: Philox with key `seed` and counter (position, stream)."""
     key = (seed & UINT32, seed >> 32)
     words = philox(key, (position & UINT32, position >> 32, stream & UINT32, stream >> 32))
     return words[1] << 32 | words[0]

@@ -1,4 +1,4 @@
-"""The sampler in plain numpy: the specification that every implementation equals bit for bit (docs/kernels.md)."""
+"""The sampler in plain numpy: the specification, which every implementation matches bit for bit (docs/kernels.md)."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One row's parameters, as `RowParams` has them.
+    """The parameters of one row, as in `RowParams`.
 
-    allowed [V] is the row's mask, unpacked; edits are its (token, bias, seen).
+    allowed: the row's mask, unpacked to [V]. edits: its (token, bias, seen).
     """
 
     scale: np.float32
@@ -39,7 +39,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """One row of `SamplerOutput`. The defaults are what a row without a result has."""
+    """One row of `SamplerOutput`. The defaults are those of a row without a result."""
 
     status: int
     token: int = -1
@@ -51,7 +51,7 @@ class Outcome:
 
 
 def widened(logits: Buffer) -> Float32:
-    """Logits as float32, exactly. uint16 holds the bits of bfloat16."""
+    """Logits as float32, exactly. uint16 elements are the bits of bfloat16."""
     if logits.dtype == np.uint16:
         bits: npt.NDArray[np.uint32] = logits.astype(np.uint32) << np.uint32(16)
         return bits.view(np.float32)
@@ -60,7 +60,7 @@ def widened(logits: Buffer) -> Float32:
 
 
 def processed(x: Float32, row: Row) -> Float32:
-    """The values drawn from, before temperature: mask, bias, then the three penalties. x [V], without NaN."""
+    """Logits after mask, bias and the three penalties, before temperature. x [V], without NaN."""
     z: Float32 = x.copy() if row.allowed is None else np.where(row.allowed, x, np.float32(-np.inf))
     for token, bias, seen in row.edits:
         value = z[token] + bias
@@ -73,13 +73,13 @@ def processed(x: Float32, row: Row) -> Float32:
 
 
 def order_of(z: Float32) -> npt.NDArray[np.intp]:
-    """The ids of the finite tokens, largest value first, lowest id first on a tie."""
+    """The ids of the tokens with finite values, largest value first; ties go to the lower id."""
     order = np.argsort(-(z + np.float32(0)), kind="stable")
     return order[: np.count_nonzero(z > -np.inf)]
 
 
 def kept_order(z: Float32, y: Float32, m: Masses, row: Row) -> npt.NDArray[np.intp]:
-    """The ids kept, largest value first: a prefix of the order of all finite tokens. z, y, m [V]."""
+    """The ids kept by top-k, top-p and min-p, largest value first: a prefix of order_of(z). z, y, m [V]."""
     order = order_of(z)
     if row.top_k:
         order = order[: row.top_k]
@@ -91,7 +91,7 @@ def kept_order(z: Float32, y: Float32, m: Masses, row: Row) -> npt.NDArray[np.in
 
 
 def _choose(z: Float32, peak: np.float32, row: Row) -> tuple[int, np.float32, int]:
-    """Token, its probability under the distribution drawn from, and the number kept. z [V], with a finite peak."""
+    """The token, its probability under the distribution sampled from, and the number kept. z [V], finite peak."""
     if row.scale == 0:
         greedy = int(np.argmax(z == peak))
         token = row.forced if row.forced >= 0 else greedy
@@ -109,14 +109,14 @@ def _choose(z: Float32, peak: np.float32, row: Row) -> tuple[int, np.float32, in
 
 
 def _model_view(x: Float32, peak: np.float32, total: int, token: int) -> tuple[np.float32, np.float32]:
-    """A token's probability and logprob under the model."""
+    """Probability and logprob of a token under the model."""
     y = exponents(x[token : token + 1], peak, MODEL_SCALE)[0]
     distance = float(x[token]) - float(peak)
     return probability(y, total), np.float32(distance - natural_log(float(total) / float(PEAK_MASS)))
 
 
 def sample_row(logits: Buffer, row: Row) -> Outcome:
-    """One row. logits [V], as the model gave them."""
+    """Samples one row. logits [V]: the model's, unmodified."""
     with np.errstate(invalid="ignore", over="ignore", under="ignore"):
         wide = widened(logits)
         x = np.where(np.isnan(wide), np.float32(-np.inf), wide)
@@ -134,7 +134,7 @@ def sample_row(logits: Buffer, row: Row) -> Outcome:
 
 
 def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
-    """Row r of the parameters."""
+    """The parameters of row r."""
     allowed = None
     if params.mask[r] >= 0:
         words = np.ascontiguousarray(params.masks[params.mask[r]])

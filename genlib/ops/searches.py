@@ -1,4 +1,4 @@
-"""The state of the beam searches of a batch, in buffers that stay where they are (docs/kernels.md)."""
+"""The state of the beam searches of a batch, in buffers at fixed addresses (docs/kernels.md)."""
 
 from __future__ import annotations
 
@@ -17,51 +17,53 @@ EarlyStopping = Literal["never"] | bool
 
 @dataclass(frozen=True, slots=True)
 class SearchBuffers:
-    """B slots of one search each, R lanes of one beam each.
+    """B slots of one search each, and R lanes of one beam each.
 
-    A search has a slot while it runs, and the lanes lane[slot] to lane[slot] + num_beams[slot]: its running beams
-    and, beside each, a place for a finished hypothesis, best first. The host says once what a search is, and in
-    each step which searches' logits are there; `Ops.beam_step` does the rest.
+    While a search runs it has a slot, and the lanes from lane[slot] up to lane[slot] + num_beams[slot]: its running
+    beams and, beside each, room for a finished hypothesis, best first. The host sets up a search once, and in each step
+    says which searches have logits; `Ops.beam_step` does the rest.
 
-    A hypothesis is named by how it ended: its number of new tokens, the lane (counted within the search) of the
-    beam that it went on from, and its last token. The host keeps the lanes and tokens of all steps to follow it back.
+    A hypothesis is identified by its number of new tokens, the lane (counted within the search) of the beam that it
+    extends, and its last token. The host keeps the parents and tokens of all steps, and traces it back through them.
     """
 
-    # The step: by the host.
+    # The step. Set by the host.
     num_live: Int32  # [1]
     live: Int32  # [B] slots, in the order of their rows
-    first_row: Int32  # [B] of the i-th live search's K rows of logits
-    # The search: by the host, before its first step.
+    first_row: Int32  # [B] first of the K rows of logits of the i-th live search
+    # The search. Set by the host before its first step.
     lane: Int32  # [B]
     num_beams: Int32  # [B] K
-    num_candidates: Int32  # [B] of a step: K if K = 1, else max(2, 1 + E) · K
-    max_length: Int32  # [B] most new tokens
+    num_candidates: Int32  # [B] per step: K if K = 1, else max(2, 1 + E) · K
+    max_length: Int32  # [B] maximum number of new tokens
     stop_when_full: Int32  # [B] early_stopping is True
-    bound_length: Int32  # [B] at which the best beam is compared: max_length for "never" with a penalty > 0, else 0
+    bound_length: (
+        Int32  # [B] length at which the best beam is compared: max_length for "never" with a penalty > 0, else 0
+    )
     norms: Float32  # [B, T + 1] float32(n ** length_penalty)
-    # The search so far: zeros before its first step, but `may_improve` 1.
-    length: Int32  # [B] new tokens of its beams
-    may_improve: Int32  # [B] whether a running beam may still enter the finished ones
+    # The progress of the search. Before its first step: zeros, except may_improve = 1.
+    length: Int32  # [B] number of new tokens of its beams
+    may_improve: Int32  # [B] whether a running beam can still become one of the best finished ones
     done: Int32  # [B]
-    status: Int32  # [B] as of SamplerOutput, of its rows
-    # Its beams: score 0 and then −1e9, stop_state where the state's text leaves off.
+    status: Int32  # [B] as SamplerOutput.status: the worst of its rows
+    # Its beams. Before the first step: score 0 for the first, −1e9 for the others; stop_state after the state's text.
     score: Float32  # [R] sum of log-probabilities
-    stop_state: Int32  # [R] of the automaton; 0 never stops
-    parent: Int32  # [R] lane that the beam went on from in this step
+    stop_state: Int32  # [R] state of the automaton; 0 never matches
+    parent: Int32  # [R] lane of the beam that it extends in this step
     token: Int32  # [R] its last token
-    # Its finished hypotheses: score −1e9, length 0 before the first step.
-    pool_score: Float32  # [R] sum of log-probabilities over norms[length]
-    pool_length: Int32  # [R] new tokens; 0: there is none
+    # Its finished hypotheses. Before the first step: score −1e9, length 0.
+    pool_score: Float32  # [R] sum of log-probabilities / norms[length]
+    pool_length: Int32  # [R] number of new tokens; 0: no hypothesis
     pool_parent: Int32  # [R]
     pool_token: Int32  # [R]
-    pool_ended: Int32  # [R] by an end of text or a stop sequence, not by the length
+    pool_ended: Int32  # [R] whether by an end of text or a stop sequence, not by the length
     pool_match_end: Int32  # [R] bytes of the last token up to the end of its stop sequence, or NO_MATCH
     # Constants and the stop sequences.
     eos_ids: Int32  # [E]
-    token_bytes: npt.NDArray[np.uint8]  # of token v: from token_starts[v] to token_starts[v + 1]
+    token_bytes: npt.NDArray[np.uint8]  # the bytes of token v are those from token_starts[v] to token_starts[v + 1]
     token_starts: npt.NDArray[np.int64]  # [V + 1]
-    stop_next: npt.NDArray[np.uint16]  # [Q, 256] the state after a byte; row 0 is all 0
-    stop_ends: npt.NDArray[np.uint8]  # [Q] whether a stop sequence ends here
+    stop_next: npt.NDArray[np.uint16]  # [Q, 256] next state for each state and byte; row 0 is all 0
+    stop_ends: npt.NDArray[np.uint8]  # [Q] whether a stop sequence ends in the state
 
 
 def new_search_buffers(
@@ -72,9 +74,9 @@ def new_search_buffers(
     tokens: tuple[npt.NDArray[np.uint8], npt.NDArray[np.int64]],
     stop_states: int,
 ) -> SearchBuffers:
-    """Buffers for `slots` searches, `lanes` beams, `longest` new tokens and `stop_states` states of automata.
+    """Buffers for `slots` searches, `lanes` beams, `longest` new tokens and `stop_states` automaton states.
 
-    What no search uses costs address space only: the pages of zeros are the operating system's.
+    Unused parts cost address space only: the operating system allocates zeroed pages on first use.
     """
 
     def zeros(*shape: int) -> npt.NDArray[Any]:

@@ -1,4 +1,4 @@
-"""A checkpoint's tensor, on its way from the file to a device."""
+"""A checkpoint's tensor in host memory, between its file and a device."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 
 @dataclass(frozen=True, slots=True)
 class Tensor:
-    """A checkpoint's tensor on the host. `data` holds float32, or the 16 bits of BF16 and F16 as uint16."""
+    """A checkpoint's tensor in host memory. data: float32, or the bits of BF16 and F16 as uint16."""
 
     name: str
     dtype: Literal["F32", "BF16", "F16"]
     data: npt.NDArray[Any]
 
     def to_float32(self) -> npt.NDArray[np.float32]:
-        """The values, exactly: every bfloat16 and float16 is a float32."""
+        """The values as float32. Exact: every bfloat16 and float16 value is a float32 value."""
         if self.dtype == "BF16":
             return (self.data.astype(np.uint32) << np.uint32(16)).view(np.float32)
         if self.dtype == "F16":
@@ -26,7 +26,7 @@ class Tensor:
         return self.data
 
     def to(self, dtype: str) -> Tensor:
-        """The tensor in "float32", "bfloat16" or "float16" (rounded to nearest, ties to even); "auto": as it is."""
+        """The tensor in "float32", "bfloat16" or "float16", rounded to nearest, ties to even; "auto": unchanged."""
         if dtype == "auto" or self.dtype == _SHORT[dtype]:
             return self
         values = self.to_float32()
