@@ -86,7 +86,9 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
         "changes": call.changes,
         "work": work,
         "given": call.given,
-        **call.integers._asdict(),
+        "top_k": call.integers.top_k,
+        "top_p_bits": call.integers.top_p_bits,
+        "stream": call.integers.stream,
         "top_n": call.top_n,
     }
     # One warp has a tile in its registers; with mask or edits it would hold too much.
@@ -96,6 +98,6 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
     for first in range(0, S + size, size):
         ahead = max(0, min(size, S - first))
         grid = (-(-num_tiles(V) // each), ahead + behind)
-        turn = {"first": min(first, S), "ahead": ahead, "behind": behind, "each": each}
-        launcher.launch(sweep, grid, arguments | turn, constants, kind=call.kind, **options)
+        arguments.update(first=min(first, S), ahead=ahead, behind=behind, each=each)
+        launcher.launch(sweep, grid, arguments, constants, kind=call.kind, **options)
         behind = ahead
