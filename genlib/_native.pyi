@@ -1,7 +1,7 @@
-"""The native extension: pages and states, then the CPU's operations. Shapes in the alphabet of docs/design.md.
+"""The native extension: the state table, then the CPU's operations. Shapes use the alphabet of docs/design.md.
 
-Arrays are numpy arrays of exactly the stated type, C-contiguous; anything else is a TypeError that names the
-argument: nothing is converted. Arrays are read or written in place; buffers may be larger than their batch.
+Arrays must be C-contiguous numpy arrays of exactly the stated type; nothing is converted, and anything else raises a
+TypeError that names the argument. Arrays are read or written in place; buffers may be larger than their batch.
 """
 
 from typing import Any
@@ -13,67 +13,67 @@ PAGE_SIZE: int
 """W: positions per page."""
 
 class OutOfPages(Exception):
-    """More pages are needed than are free or released and not promised to another entry. Nothing was changed."""
+    """Too few pages are free or released and not reserved for another entry. Nothing was changed."""
 
 class StateTable:
     """Entries (states and running sequences) over a pool of P pages: token ids, page lists, sharing.
 
-    An entry holds `length` tokens; positions < `computed` have valid keys and values in its pages. The table
-    never sees keys or values. The engine's turn: append, fork, truncate … → `fill` → `take_copies`, executed in
-    order → the step writes its pages → `commit`. One thread uses a table. Every call with a handle raises
-    ValueError if its entry was freed or never made.
+    An entry has `length` tokens; positions < `computed` have valid keys and values in its pages. The table never sees
+    keys or values. The engine's step: append, fork, truncate … → `fill` → `take_copies`, executed in order → the step
+    writes its pages → `commit`. A table is not thread-safe. Every call with a handle raises ValueError if its entry was
+    freed or never existed.
     """
 
     def __init__(self, num_pages: int, hash_mask: int = 0xFFFFFFFF) -> None:
-        """P pages of PAGE_SIZE positions. ValueError unless 1 ≤ num_pages < 2²⁷. `hash_mask` is for tests: with 0
-        all prefixes have one hash, and what is found must be the same, since tokens are compared."""
+        """P pages of PAGE_SIZE positions. ValueError unless 1 ≤ num_pages < 2²⁷. `hash_mask` is for tests: with 0 all
+        prefixes have the same hash; lookups must not change, since tokens are compared."""
 
     def create(self, namespace: int) -> int:
-        """An empty entry; pages are found again only within one namespace (0 ≤ namespace < 2⁶⁴). Its handle."""
+        """The handle of a new, empty entry. Pages are found again only within a namespace (0 ≤ namespace < 2⁶⁴)."""
 
     def fork(self, handle: int) -> int:
-        """An entry with the same tokens that shares all pages, without a promise. OutOfPages only if `handle`
-        has a promise which then needs one page more (its last page becomes shared), and there is none.
+        """A new entry with the same tokens, which shares all pages and has no reservation. OutOfPages only if `handle`
+        has a reservation that then needs one more page (its last page becomes shared), and there is none.
 
-        Positions that are not computed are shared too, and can be fed by neither (`fill` refuses) until it has
+        Positions that are not computed are shared too; neither entry can feed them (`fill` refuses) until it has
         truncated to `computed` and appended them again."""
 
     def free(self, handle: int) -> None:
-        """Gives back its pages and its promise. Full computed pages stay findable until they are needed."""
+        """Frees an entry, its pages and its reservation. Full computed pages stay findable until they are reused."""
 
     def match(self, handle: int, tokens: NDArray[np.int32]) -> int:
-        """Gives an empty entry the longest known run of full computed pages that begins tokens[n], at most
-        (n − 1) // PAGE_SIZE pages, so that a token is left to feed. Returns the tokens matched = length = computed.
-        Pages promised to others are not matched."""
+        """Gives an empty entry the longest known run of full computed pages that is a prefix of tokens[n], at most
+        (n − 1) // PAGE_SIZE pages, so that a token is left to feed. Returns the number of tokens matched, which is also
+        the entry's length and computed. Released pages that are reserved for others are not matched."""
 
     def append(self, handle: int, tokens: NDArray[np.int32]) -> None:
-        """Puts tokens[n] behind the entry's own. OutOfPages, and nothing changed, if pages are short."""
+        """Appends tokens[n] to the entry. OutOfPages, and nothing changed, if there are too few pages."""
 
     def append_one(self, handles: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
-        """tokens[s] behind handles[s], for S different entries. OutOfPages, and nothing changed, if pages are
-        short, counting one for every last page that is shared at the start of the call."""
+        """Appends tokens[s] to entry handles[s], for S different entries. OutOfPages, and nothing changed, if there are
+        too few pages, counting one for every last page that is shared at the start of the call."""
 
     def branch(self, handles: NDArray[np.int64], parents: NDArray[np.int32]) -> None:
         """handles[i] becomes a child of what was handles[parents[i]], in place: an entry's first child takes it
-        over, the others fork it, and entries without a child are freed. ValueError if one has a promise."""
+        over, the others fork it, and entries without a child are freed. ValueError if one has a reservation."""
 
     def truncate(self, handle: int, n: int) -> None:
-        """Keeps n tokens. A promise stays, and counts from n if it was made further on. OutOfPages, and nothing
-        changed, if the promise would then need more pages than there are: unreserve first."""
+        """Keeps n tokens. A reservation stays; if it was made at a greater length, it counts from n. OutOfPages, and
+        nothing changed, if it would then need more pages than there are: unreserve first."""
 
     def commit(self, handle: int, computed: int) -> None:
-        """Positions < computed are valid now (never fewer than before). Full pages become findable; one whose
-        equal is findable already is exchanged for it, so `pages` may change."""
+        """Marks positions < computed as valid (never fewer than before). Full pages become findable; one that equals a
+        findable page is replaced by it, so `pages` may change."""
 
     def commit_many(self, handles: NDArray[np.int64], computed: NDArray[np.int32]) -> None:
-        """commit for S different entries; all or none."""
+        """`commit` for S different entries; all or none."""
 
     def reserve(self, handle: int, num_tokens: int) -> bool:
-        """Promises the pages that num_tokens more can need, instead of what was promised before. False, and
-        nothing changed, if there are too few. Appends up to length + num_tokens then cannot fail."""
+        """Reserves the pages that num_tokens more tokens can need, replacing an earlier reservation. False, and nothing
+        changed, if there are too few. Appends up to length + num_tokens then cannot fail."""
 
     def unreserve(self, handle: int) -> None:
-        """Ends the entry's promise."""
+        """Ends the entry's reservation."""
 
     def take_copies(self, out: NDArray[np.int32]) -> int:
         """Moves the queued copies to out[≥ num_copies, 2] as (source page, destination page) and returns how many.
@@ -104,7 +104,7 @@ class StateTable:
     def length(self, handle: int) -> int: ...
     def computed(self, handle: int) -> int: ...
     def reserved(self, handle: int) -> int:
-        """Pages set aside for this entry's promise."""
+        """Number of pages reserved for this entry."""
 
     def namespace(self, handle: int) -> int: ...
     def tokens(self, handle: int) -> NDArray[np.int32]: ...
@@ -113,29 +113,29 @@ class StateTable:
     def num_pages(self) -> int: ...
     @property
     def num_free(self) -> int:
-        """Pages that no entry holds, findable or not; some of them may be promised."""
+        """Number of pages that no entry holds, findable or not; some may be reserved."""
 
     @property
     def num_released(self) -> int:
-        """Pages that no entry holds but that can still be found."""
+        """Number of pages that no entry holds but that can still be found."""
 
     @property
     def num_reserved(self) -> int:
-        """Pages promised to entries; at most num_free."""
+        """Number of pages reserved for entries; at most num_free."""
 
     @property
     def num_entries(self) -> int: ...
     @property
     def num_copies(self) -> int:
-        """Copies queued and not yet taken."""
+        """Number of copies queued and not yet taken."""
 
     def check_integrity(self) -> None:
-        """RuntimeError unless every rule of the table and its pool holds. For tests: O(P + all entries' pages)."""
+        """RuntimeError if an invariant of the table or its pool is violated. For tests: O(P + all entries' pages)."""
 
-# --- the CPU's operations (csrc/cpu); genlib.ops.cpu is the way to use them, genlib.ops.base the contract ---
+# --- the CPU's operations (csrc/cpu); use them through genlib.ops.cpu; genlib.ops.base is the contract ---
 
 class CpuRuntime:
-    """A team of threads at one vector width. `close` joins the threads; what runs on it afterwards raises."""
+    """A team of threads at one vector width. `close` joins the threads; running anything on it then raises."""
 
     def __init__(self, threads: int, width: str) -> None: ...
     def pack(self, tensors: list[NDArray[Any]], dtype: str, bias: NDArray[np.float32] | None) -> CpuWeight:
@@ -161,10 +161,10 @@ class CpuKv:
     def num_pages(self) -> int: ...
     def copy_pages(self, pairs: NDArray[np.int32]) -> None: ...
     def fill(self, value: float) -> None:
-        """Every slot of every page, for tests: what was never written must never be used."""
+        """Fills every slot of every page. For tests: what was never written must never be used."""
 
 class CpuProgram:
-    """Operations in order. Each is checked when it is added (ValueError) and keeps its arrays alive."""
+    """A sequence of operations. Each is checked when added (ValueError), and keeps its arrays alive."""
 
     def __init__(self, runtime: CpuRuntime) -> None: ...
     def embed(
@@ -205,16 +205,16 @@ class CpuProgram:
     def sample(self, logits: NDArray[Any], params: Any, plan: Any, out: Any) -> None: ...
     def beam_step(self, logits: NDArray[Any], searches: Any) -> None: ...
     def run(self) -> None:
-        """All of them, without the interpreter's lock."""
+        """Runs all of them, without the GIL."""
 
     def __len__(self) -> int: ...
 
 def cpu_page_bytes(layers: int, heads: int, kv_heads: int, head_size: int) -> int: ...
 def cpu_widths() -> list[str]:
-    """The vector widths that this machine runs, widest first."""
+    """The vector widths that this machine supports, widest first."""
 
 def read_bandwidth(runtime: CpuRuntime, bytes: int, rounds: int = 5) -> float:
-    """Bytes per second that the team reads from a buffer of so many bytes: the best of `rounds`."""
+    """Bytes per second at which the team reads a buffer of `bytes` bytes: the best of `rounds`."""
 
 def sample_rows(
     width: str, logits: NDArray[Any], params: Any, num_sampled: NDArray[np.int32], out: Any, threads: int = 1
