@@ -31,7 +31,7 @@ class Sampling:
     allowed_tokens: the only token ids that may be drawn; end-of-text tokens must be listed to be allowed. None
         (default) allows all.
 
-    Raises InvalidRequest, which names the field. The exact formulas are in docs/kernels.md, the rules in docs/design/sampling.md.
+    Raises InvalidRequest, which names the field. Formulas: docs/design/sampling.md, docs/kernels.md.
     """
 
     temperature: float = defaults.TEMPERATURE
