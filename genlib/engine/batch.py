@@ -1,6 +1,6 @@
 """The buffers of a step, and how they are filled: all index tensors in one native call.
 
-The arrays are made once and keep their addresses, so that a recorded step can be replayed on them.
+The arrays are allocated once and keep their addresses, so that a recorded step can be replayed on them.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ _STEADY = (Wants.TOKEN, Wants.BEAMS)
 
 
 class Batch:
-    """One step's work, and the buffers that the model reads and writes.
+    """The work of one step, and the buffers that the model reads and writes.
 
-    max_tokens N, max_rows R (also most sequences), max_pages M of one sequence.
+    max_tokens: N. max_rows: R, also the maximum number of sequences. max_pages: M, of one sequence.
     """
 
     def __init__(
@@ -43,19 +43,19 @@ class Batch:
         self.buffers = StepBuffers(plan=self.plan, params=self.params, output=self.output, searches=searches)
         self.work: list[tuple[Sequence, int]] = []
         self.rows: list[tuple[Sequence, int, int]] = []  # sequence, its first row, its rows
-        self.silent: list[Sequence] = []  # those that want no row
-        self.num_new = 0  # rows of sequences that want a token: they come first
-        self.entries = self.new_entries = np.zeros(0, np.int64)  # handles: of the work, of those that want a token
+        self.silent: list[Sequence] = []  # sequences that want no row
+        self.num_new = 0  # number of rows of sequences that want a token; these come first
+        self.entries = self.new_entries = np.zeros(0, np.int64)  # handles: of all work; of those that want a token
         self._counts = np.zeros(0, np.int32)
-        self._repeats = False  # whether the same work again needs no other rows
-        self._moving: list[tuple[int, SequenceSampler]] = []  # rows that change with each token
-        self._top_rows: list[int] = []  # rows whose most likely tokens are to be told
+        self._repeats = False  # whether the same work again has the same rows
+        self._moving: list[tuple[int, SequenceSampler]] = []  # rows whose sampler changes with every token
+        self._top_rows: list[int] = []  # rows whose most likely tokens are reported
 
     def build(self, work: list[tuple[Sequence, int]], table: StateTable) -> int:
-        """Fills the buffers for `work`, as Scheduler.plan gives it. Returns N."""
+        """Fills the buffers for `work`, as returned by Scheduler.plan. Returns N."""
         steady = self._repeats and work == self.work and not any(seq.sampler_changed for seq, _ in work)
         self.work = work
-        if not steady or self.searches.num_live[0]:  # beams change their entries
+        if not steady or self.searches.num_live[0]:  # beams get other entries in every step
             self.entries = np.array([s.entry for s, _ in work], np.int64)
             self._counts = np.array([count for _, count in work], np.int32)
         plan = self.plan
@@ -76,7 +76,7 @@ class Batch:
         return tokens
 
     def _build_rows(self) -> None:
-        """Which tokens' logits are wanted, and the parameters to draw with."""
+        """Writes which tokens need logits, and the sampler parameters of these rows."""
         self.rows.clear()
         plan, end, row = self.plan, 0, 0
         scores = 0
@@ -109,11 +109,11 @@ class Batch:
         plan.num_rows[0] = row
 
     def _write_samplers(self, seqs: list[Sequence]) -> None:
-        """The parameters of the rows that are drawn from, which are the first ones."""
+        """Writes the parameters of the rows to sample from, which come first."""
         samplers = [seq.sampler for seq in seqs if seq.sampler is not None]
         new = [sampler for sampler in samplers if sampler.needs_slot and sampler.slot < 0]
         if new:
-            # A sequence is sampled in every step from its first token to its end: slots of others are nobody's.
+            # A sequence is sampled in every step from its first token to its end, so slots not in this step are free.
             taken = {sampler.slot for sampler in samplers}
             free = (slot for slot in range(len(self.params.mask)) if slot not in taken)
             for sampler, slot in zip(new, free, strict=False):
@@ -125,19 +125,19 @@ class Batch:
         self._top_rows = [row for row, sampler in enumerate(samplers) if sampler.top_n]
 
     def _write_known(self, tokens: tuple[int, ...], row: int) -> None:
-        """Tokens whose log-probabilities are wanted, from row `row` on."""
+        """Writes the parameters of rows, from `row` on, that report the log-probabilities of known tokens."""
         for i in range(row, row + len(tokens)):
             GREEDY.write(self.params, i)
         self.params.forced[row : row + len(tokens)] = tokens
 
     def _write_searches(self, searches: list[tuple[int, int]]) -> None:
-        """The slots of the searches whose beams are in the step, and the first row of each."""
+        """Writes the slots of the searches whose beams are in the step, and the first row of each."""
         for i, (slot, row) in enumerate(searches):
             self.searches.live[i], self.searches.first_row[i] = slot, row
         self.searches.num_live[0] = len(searches)
 
     def sampled(self) -> list[SampledToken]:
-        """What the step gave for its rows, those of beams left out."""
+        """The results of the step for its rows, except those of beams."""
         out, rows = self.output, int(self.plan.num_sampled[0])
         found = list(
             map(
@@ -149,7 +149,7 @@ class Batch:
             )
         )
         for row in self._top_rows:
-            n = np.count_nonzero(out.top_token[row, : self.params.top_n[row]] >= 0)  # less where finite ones end
+            n = np.count_nonzero(out.top_token[row, : self.params.top_n[row]] >= 0)  # fewer if fewer logits are finite
             tokens, logprobs = out.top_token[row, :n].tolist(), out.top_logprob[row, :n].tolist()
             found[row] = found[row]._replace(top_tokens=tokens, top_logprobs=logprobs)
         return found

@@ -1,4 +1,4 @@
-"""The engine: owner of the model, the pages, the states, and the one thread that steps."""
+"""The engine: owns the model, the KV cache, the states, and the thread that steps."""
 
 from __future__ import annotations
 
@@ -31,15 +31,19 @@ from .stats import EngineStats
 
 
 class Engine:
-    """Loads a model and runs calls on its states, many at a time. A context manager.
+    """Loads a model and runs calls on its states, many at a time. A context manager; many threads may use one engine.
 
-    model: a checkpoint's folder as Hugging Face lays it out, a LoadedModel, or None for the embedded one.
-    device: "auto" or "cpu". dtype of the weights: "auto" (the checkpoint's), "float32", "bfloat16", "float16".
-    threads: for the CPU's operations; None is all cores of this process. kv_memory: bytes for pages.
-    max_batch: most sequences in a step. prefill_chunk: most tokens in a step. max_queue: most calls that wait.
-    batch_invariant: results never depend on the batch; on the CPU they never do, whatever this says.
-    state_dir: durable states; not in this version, leave it None.
-    Raises CheckpointError, BackendError, InvalidRequest. Many threads and coroutines may use one engine.
+    model: a Hugging Face checkpoint folder, a LoadedModel, or None (default) for the embedded model.
+    device: "auto" (default) or "cpu".
+    dtype: of the weights: "auto" (default, as in the checkpoint), "float32", "bfloat16" or "float16".
+    threads: number of CPU threads, 1 to 1024. None (default): all cores that the process may use.
+    kv_memory: memory for the KV cache in bytes, at least one page. None (default): 1 GiB.
+    max_batch: maximum number of sequences per step, at least 1. Default 64.
+    prefill_chunk: maximum number of tokens per step, at least 1; not less than max_batch is used. Default 512.
+    max_queue: maximum number of queued calls, at least 1; more raise QueueFull. Default 256.
+    batch_invariant: whether results must not depend on the batch. On the CPU they never do. Default True.
+    state_dir: for durable states; not supported in this version: must be None.
+    Raises CheckpointError, BackendError, InvalidRequest (which names the option).
     """
 
     def __init__(
@@ -106,7 +110,7 @@ class Engine:
 
     @property
     def lock(self) -> threading.RLock:
-        """Guards states, pages and the scheduler."""
+        """Guards the states, the pages and the scheduler."""
         return self.loop.lock
 
     def __enter__(self) -> Engine:
@@ -116,12 +120,12 @@ class Engine:
         self.close()
 
     def close(self) -> None:
-        """Ends all calls with EngineClosed, then gives threads and memory back. Idempotent."""
+        """Ends all calls with EngineClosed and releases threads and memory. Idempotent."""
         self.loop.close()
         self._model.close()
 
     def stats(self) -> EngineStats:
-        """Counters, and what is going on now."""
+        """A snapshot of the engine's counters and current load."""
         with self.lock:
             table, loop = self.cache.table, self.loop
             return EngineStats(
@@ -148,10 +152,10 @@ class Engine:
         stop_sequences: Sequence[str] = (),
         namespace: str = "",
     ) -> State:
-        """A new state from a text (the checkpoint's BOS is put first, control tokens are not read from it), or
-        from token ids as they are. States of different namespaces never share pages.
+        """Creates a state from a prompt (BOS is added, control tokens are not parsed) or from token ids, used as given.
 
-        Raises InvalidRequest, ContextLengthExceeded.
+        stop_sequences: of calls that give none; at most 64. namespace: states share pages only within one. Raises
+        InvalidRequest, ContextLengthExceeded.
         """
         check_exactly_one(prompt=prompt, tokens=tokens)
         stops = check_stop_sequences(stop_sequences)
@@ -168,7 +172,7 @@ class Engine:
         return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
 
     def state(self, state_id: str) -> State:
-        """The state with an id. Raises StateNotFound."""
+        """The state with this id. Raises StateNotFound."""
         with self.lock:
             return self.store.get(state_id)
 
@@ -178,7 +182,7 @@ class Engine:
             return self.store.all()
 
     def read(self, state: State) -> Record:
-        """The record of a state. Raises StateNotFound if it was closed."""
+        """The record of a state. Raises StateNotFound if the state is closed."""
         return self.store.read(state)
 
     def fork(self, state: State) -> State:
@@ -187,7 +191,7 @@ class Engine:
             return self.store.fork(state)
 
     def tokenize(self, text: str) -> tuple[int, ...]:
-        """Token ids of a text, without BOS. Raises InvalidRequest."""
+        """The token ids of a text as a continuation, without BOS. Raises InvalidRequest."""
         return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
 
     def append(self, state: State, text: str) -> None:
@@ -211,10 +215,10 @@ class Engine:
     # Calls.
 
     def submit(self, request: Request[R], *, stream: bool = False) -> Call[R]:
-        """Starts a call, or queues it. Only GenerateToken can stream.
+        """Queues a call and returns its handle at once. stream: whether to iterate its tokens; GenerateToken only.
 
-        Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
-        InvalidRequest, at once; the state is as it was then.
+        Raises InvalidRequest, StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed;
+        the state is then unchanged.
         """
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
@@ -239,5 +243,5 @@ class Engine:
         return call
 
     def score(self, state: State, text: str) -> Call[ScoreResult]:
-        """Log-probabilities of a text's tokens, were they to follow the state."""
+        """Submits the scoring of a text as a continuation of the state. See State.score."""
         return self.submit(Score(state, self.tokenize(text)))

@@ -1,4 +1,4 @@
-"""What an engine can hold, checked before a call starts: vocabulary, context, batch."""
+"""The limits of an engine, checked before a call starts: vocabulary, context length, batch and pages."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from ..model.base import LoadedModel
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """Of a model and of its engine. Every method raises InvalidRequest, or a narrower one."""
+    """The limits of an engine and its model. Every check raises InvalidRequest or a subclass, unless stated."""
 
     vocab_size: int
     eos_ids: frozenset[int]
@@ -24,7 +24,7 @@ class Limits:
 
     @classmethod
     def of(cls, loaded: LoadedModel, max_batch: int, num_pages: int) -> Limits:
-        """Of a model in an engine with so many rows and pages."""
+        """The limits of a model in an engine with `max_batch` rows and `num_pages` pages."""
         return cls(
             vocab_size=loaded.model.vocab_size,
             eos_ids=loaded.eos_ids,
@@ -34,7 +34,7 @@ class Limits:
         )
 
     def check_tokens(self, tokens: object) -> list[int]:
-        """Token ids that a caller gave, as a list."""
+        """The token ids given by a caller, as a list."""
         ids = check_token_ids("tokens", tokens)
         self._check_vocabulary("tokens", ids)
         return list(ids)
@@ -45,13 +45,13 @@ class Limits:
             check_int(f"{param}[{i}]", ids[i], 0, self.vocab_size - 1)
 
     def check_context(self, num_tokens: int, param: str) -> None:
-        """A state of so many tokens; `param` would make it so long."""
+        """Whether a state may have `num_tokens` tokens; `param` is the parameter that would make it that long."""
         if num_tokens > self.context_length:
-            message = f"`{param}` makes {num_tokens} tokens, but the context holds {self.context_length}"
+            message = f"`{param}` makes {num_tokens} tokens, but the context length is {self.context_length}"
             raise ContextLengthExceeded(message, param=param)
 
     def check_request(self, request: Request[Any], have: int) -> None:
-        """A request on a state of `have` tokens: what it adds must fit."""
+        """A request on a state of `have` tokens: its values, and whether what it adds fits into the context."""
         if isinstance(request, BeamSearch):
             param, more = "max_length", request.max_length
             check_int("num_beams", request.num_beams, 1, self.max_batch)
@@ -64,16 +64,16 @@ class Limits:
             if not more:
                 raise InvalidRequest("`text` must not be empty", param="text")
         if have + more > self.context_length:
-            left = f"{self.context_length - have}, what the context of {self.context_length} has left"
+            left = f"{self.context_length - have}, which the context of {self.context_length} tokens has left"
             raise ContextLengthExceeded(f"`{param}` must be at most {left}, got {more}", param=param)
 
     def check_pages(self, needed: int) -> None:
-        """A call that can need so many pages. Raises OutOfCapacity."""
+        """A call that can need `needed` pages. Raises OutOfCapacity."""
         if needed > self.num_pages:
-            raise OutOfCapacity(f"the call can need {needed} pages, but `kv_memory` holds {self.num_pages}")
+            raise OutOfCapacity(f"the call can need {needed} pages, but `kv_memory` has room for {self.num_pages}")
 
     def _check_sampled(self, request: GenerateToken | GenerateMulti) -> None:
-        """The token ids that a request names, and that they leave something to draw."""
+        """The token ids in a request, and whether they leave any token to draw."""
         sampling = request.sampling
         for token in sampling.logit_bias or ():
             check_int(f"logit_bias[{token}]", token, 0, self.vocab_size - 1)
@@ -82,5 +82,5 @@ class Limits:
             return
         self._check_vocabulary("allowed_tokens", allowed)
         if (request.ignore_eos or request.min_tokens) and self.eos_ids.issuperset(allowed):
-            rule = "hold a token that is no end of text, which `ignore_eos` and `min_tokens` forbid"
+            rule = "contain a token other than end of text, which `ignore_eos` and `min_tokens` forbid"
             raise refuse("allowed_tokens", rule, list(allowed))

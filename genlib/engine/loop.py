@@ -1,6 +1,6 @@
-"""The one thread that steps: begin (admit, schedule, fill the batch), run the model, hand out what came of it.
+"""The thread that steps: prepare (admit, schedule, fill the batch), run the model, hand out the results.
 
-The lock guards everything but the model's run, so that states can be read, forked and made while a step runs.
+The lock is not held while the model runs, so that states can be read, forked and created during a step.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ _TOKEN = Wants.TOKEN  # looked up for every token
 
 
 class Loop:
-    """Owns the thread, and the batch."""
+    """Owns the thread and the batch."""
 
     def __init__(self, model: Model, batch: Batch, cache: Cache, scheduler: Scheduler) -> None:
         self.lock = threading.RLock()
@@ -37,7 +37,7 @@ class Loop:
         self._cache = cache
         self._scheduler = scheduler
         self._wake = threading.Condition(self.lock)
-        self._jobs: dict[object, Job] = {}  # by call, until it is settled
+        self._jobs: dict[object, Job] = {}  # by call, until it is settled (committed or failed)
         self._cancelled: list[Job] = []
         self._stopped: list[tuple[Job, int | None, threading.Event]] = []
         self._closed = False
@@ -56,7 +56,7 @@ class Loop:
         self._wake.notify()
 
     def settle(self, call: object, taken: int | None) -> None:
-        """Commits a stream: all of it, or what its consumer has taken. Waits for the step that it is in."""
+        """Commits a stream: its first `taken` pieces, or all if None. Waits for the step in progress."""
         with self.lock:
             job = self._jobs.get(call)
             if job is None or job.cancelled:
@@ -70,7 +70,7 @@ class Loop:
         settled.wait()
 
     def cancel(self, call: object) -> None:
-        """Ends a call before the next step. Nothing happens if it is settled."""
+        """Cancels a call before the next step. Does nothing if it is settled."""
         with self.lock:
             job = self._jobs.get(call)
             if job is not None and not job.cancelled:
@@ -79,7 +79,7 @@ class Loop:
                 self._wake.notify()
 
     def close(self) -> None:
-        """Ends all calls with EngineClosed, and the thread. Idempotent."""
+        """Ends all calls with EngineClosed, then the thread. Idempotent."""
         with self.lock:
             self._closed = True
             self._wake.notify()
@@ -116,14 +116,14 @@ class Loop:
                 settled.set()
 
     def _wait(self) -> bool:
-        """Until there is something to do; False once the engine is closed."""
+        """Waits for something to do. Returns False once the engine is closed."""
         with self._wake:
             while not (self._closed or self._cancelled or self._stopped or not self._scheduler.idle):
                 self._wake.wait()
             return not self._closed
 
     def _step(self) -> None:
-        """One token of every sequence that runs."""
+        """Runs one step."""
         with self.lock:
             work, num_tokens = self._begin()
         if not work:
@@ -156,7 +156,7 @@ class Loop:
         return result
 
     def _begin(self) -> tuple[list[tuple[Sequence, int]], int]:
-        """Prepares the next step. Returns its work, which may be nothing, and its number of tokens."""
+        """Prepares the next step. Returns its work, which may be empty, and its number of tokens."""
         self._progress = time.monotonic()
         self._heed()
         if self._scheduler.waiting:
@@ -171,7 +171,7 @@ class Loop:
         return work, num_tokens
 
     def _admit(self) -> None:
-        """Starts what the batch and the pages have room for. A job that cannot start ends alone."""
+        """Starts the jobs for which there is room. A job that fails to start does not affect the others."""
         while True:
             try:
                 self._scheduler.admit()
@@ -180,7 +180,7 @@ class Loop:
                 self._break(self._scheduler.waiting[0], error)
 
     def _take_in(self, work: list[tuple[Sequence, int]]) -> None:
-        """Notes what a step has computed: keys and values of all its tokens, and the new tokens."""
+        """Records what a step has computed: the keys and values of all its tokens, and the new tokens."""
         self.num_steps += 1
         batch, table = self._batch, self._cache.table
         table.commit_many(batch.entries, batch.plan.lengths[: len(work)])
@@ -193,7 +193,7 @@ class Loop:
             table.append_one(batch.new_entries, batch.output.token[:new])
 
     def _hand_out(self) -> None:
-        """Gives each job what the step has for its sequences."""
+        """Passes the results of the step to the jobs of its sequences."""
         batch, status = self._batch, self._batch.output.status
         sampled = batch.sampled()
         bad = status[: len(sampled)].any()
@@ -203,10 +203,10 @@ class Loop:
                 continue
             if bad and seq.wants is not Wants.BEAMS and status[row : row + num].any():
                 reason = explain_status(int(status[row : row + num].max()))
-                self._fail(job, ModelError(f"the model gave {reason}"))
+                self._fail(job, ModelError(f"the model produced {reason}"))
             elif seq.wants is _TOKEN:
                 seq.length += 1
-                try:  # _guard, without a call for each token
+                try:  # as in _guard, without a function call per token
                     job.on_token(seq, sampled[row])
                 except Exception as error:
                     self._break(job, error)
@@ -219,20 +219,20 @@ class Loop:
                 self._guard(seq.job, seq.job.on_prefilled, seq)
 
     def _guard(self, job: Job, step: Callable[..., None], *args: object) -> None:
-        """A job that breaks ends alone."""
+        """Runs a job's handler. An exception fails this job only."""
         try:
             step(*args)
         except Exception as error:
             self._break(job, error)
 
     def _break(self, job: Job, error: Exception) -> None:
-        """Fails a job; what nobody foresaw is logged too."""
+        """Fails a job; an unexpected error is also logged."""
         if not isinstance(error, GenlibError):
             log.error("a call failed", exc_info=error)
         self._fail(job, error)
 
     def _fail(self, job: Job, error: Exception) -> None:
-        """Ends a job with an error; its state is as it was."""
+        """Ends a job with an error; its state is unchanged."""
         job.cancelled = True
         self._scheduler.end(job)
         job.release()
@@ -240,7 +240,7 @@ class Loop:
         job.call.fail(error)
 
     def _fail_all(self, work: list[tuple[Sequence, int]], error: Exception) -> None:
-        """A step failed: so do the calls that were in it."""
+        """Fails all calls that were in a failed step."""
         log.error("a step failed", exc_info=error)
         known = error if isinstance(error, GenlibError) else ModelError(f"the model's step failed: {error!r}")
         with self.lock:

@@ -1,4 +1,4 @@
-"""What an engine is made with, checked before a model is loaded."""
+"""The options of an engine, checked before the model is loaded."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ DEFAULT_KV_MEMORY = 1 << 30
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """See Engine, which says what each means. Raises InvalidRequest that names the field."""
+    """See Engine for their meaning. Raises InvalidRequest, which names the option."""
 
     threads: int | None
     kv_memory: int | None
@@ -32,10 +32,10 @@ class Options:
         if self.kv_memory is not None:
             check_int("kv_memory", self.kv_memory, 1)
         if self.state_dir is not None:
-            raise refuse("state_dir", "be None: durable states are not in this version", self.state_dir)
+            raise refuse("state_dir", "be None: this version does not support durable states", self.state_dir)
 
     def num_pages(self, page_bytes: int) -> int:
-        """P: pages that `kv_memory` holds. Raises InvalidRequest if it holds none."""
+        """P: number of pages that fit into `kv_memory`. Raises InvalidRequest if none does."""
         pages = (self.kv_memory or DEFAULT_KV_MEMORY) // page_bytes
         if not pages:
             raise refuse("kv_memory", f"hold at least one page ({page_bytes} bytes)", self.kv_memory)

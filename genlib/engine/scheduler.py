@@ -1,11 +1,11 @@
-"""Which sequences run in the next step, and how many tokens each feeds. Plain Python: no arrays, no device.
+"""Decides which sequences run in the next step, and how many tokens each feeds. Plain Python: no arrays, no device.
 
-    jobs wait (in order) ──start──▶ sequences run ──▶ each step: one token for those that are generating, then
-                                                      chunks of those that still have tokens to catch up with
+    queued jobs (in order) ──start──▶ running sequences ──▶ each step: one token of each that is generating, then
+                                                            chunks of those that are in prefill
 
-A job is a call on its way: it owns one sequence, or many. It is started when the batch has room for its
-sequences and its pages are promised; from then on it is never preempted. No choice made here can change a
-result, only when it is there: rows do not see each other.
+A job is a running call, and owns one or more sequences. It starts when the batch has room for its sequences and its
+pages are reserved; from then on it is never preempted. Scheduling affects when a result is ready, never the result:
+rows do not depend on each other.
 """
 
 from __future__ import annotations
@@ -21,9 +21,10 @@ if TYPE_CHECKING:
 
 
 class Scheduler:
-    """Holds the waiting jobs and the running sequences.
+    """The waiting jobs and the running sequences.
 
-    max_batch: most sequences in a step. chunk: most tokens in a step. max_queue: most jobs that wait.
+    max_batch: maximum number of sequences per step. chunk: maximum number of tokens per step, raised to max_batch.
+    max_queue: maximum number of waiting jobs.
     """
 
     def __init__(self, max_batch: int, chunk: int, max_queue: int) -> None:
@@ -36,24 +37,24 @@ class Scheduler:
 
     @property
     def idle(self) -> bool:
-        """Nothing runs and nothing waits."""
+        """Whether nothing is running or waiting."""
         return not self.running and not self.waiting
 
     @property
     def num_jobs(self) -> int:
-        """Jobs that were started and have not ended."""
+        """Number of jobs that have started and not ended."""
         return len(self._width)
 
     def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue. Raises QueueFull."""
         if len(self.waiting) >= self.max_queue:
-            raise QueueFull(f"{self.max_queue} calls are waiting already; try again in a second")
+            raise QueueFull(f"the queue is full: {self.max_queue} calls are waiting; try again in a second")
         self.waiting.append(job)
 
     def admit(self) -> None:
-        """Starts waiting jobs, first come first served, while the batch and the pages have room.
+        """Starts waiting jobs in order while there is room in the batch and enough pages.
 
-        The first that does not fit blocks those behind it: a large call is never starved by small ones.
+        The first that does not fit blocks those after it, so that small calls never starve a large one.
         """
         while self.waiting:
             job = self.waiting[0]
@@ -67,21 +68,21 @@ class Scheduler:
             self.running += sequences
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
-        """Takes a sequence out of the steps to come, and puts others of its job in."""
+        """Replaces a running sequence by others of its job."""
         self.running = [s for s in self.running if s is not gone] + new
 
     def end(self, job: Job) -> None:
-        """Forgets a job, wherever it is, and its sequences."""
+        """Removes a job, waiting or running, and its sequences."""
         if self._width.pop(job, None) is None:
             self.waiting = deque(j for j in self.waiting if j is not job)
         else:
             self.running = [s for s in self.running if s.job is not job]
 
     def plan(self) -> list[tuple[Sequence, int]]:
-        """The work of the next step: sequences with the number of tokens to feed, those that want a token first.
+        """The work of the next step: sequences and the number of tokens each feeds, those that want a token first.
 
-        Sequences with one token to feed go first, all of them (max_batch ≤ chunk); what is left of the
-        chunk goes to those with more, in the order in which they came. Beams of one search are fed together.
+        All sequences with one token to feed are included (max_batch ≤ chunk); the rest of the chunk goes to those with
+        more, in the order of their start. The beams of a search are fed together.
         """
         work = [(s, 1) for s in self.running if s.length - s.computed == 1]
         if len(work) < len(self.running):
@@ -91,8 +92,8 @@ class Scheduler:
         return work
 
     def _plan_chunks(self, work: list[tuple[Sequence, int]], budget: int) -> None:
-        """Adds the sequences with more than one token. A step gives at most max_batch rows of logits: each
-        sequence may have one, and those that nobody uses go to the ones that are being scored."""
+        """Adds the sequences with more than one token to feed. A step has at most max_batch rows of logits: each
+        sequence may use one, and the spare ones go to sequences that are being scored."""
         spare_rows = self.max_batch - sum(self._width.values())
         for s in self.running:
             if s.pending <= 1 or budget <= 0:

@@ -182,7 +182,7 @@ def test_min_tokens_and_allowed_tokens_forbid_together(engine):
     result = genlib.generate_multi(state, max_tokens=9, ignore_eos=True, **options).continuations[0]
     assert result.token_ids == (300,) * 9
     for ban in ({"ignore_eos": True}, {"min_tokens": 1}):
-        with pytest.raises(genlib.InvalidRequest, match="no end of text"):
+        with pytest.raises(genlib.InvalidRequest, match="other than end of text"):
             genlib.generate_token(state, allowed_tokens=[EOS], **ban)
     assert state.text == PROMPT
     assert genlib.generate_token(state, allowed_tokens=[EOS]).finish_reason == "end_of_text"

@@ -67,7 +67,7 @@ def test_a_job_without_pages_is_tried_again():
 def test_a_full_queue_refuses():
     scheduler = make([FakeJob(width=4)], max_queue=1)
     scheduler.submit(FakeJob())
-    with pytest.raises(QueueFull, match="1 calls are waiting"):
+    with pytest.raises(QueueFull, match="queue is full: 1 calls are waiting"):
         scheduler.submit(FakeJob())
 
 
