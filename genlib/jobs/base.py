@@ -1,4 +1,4 @@
-"""A call on its way: the sequences that it runs, and what it does with what each step gives for them."""
+"""Job: a running call, with its sequences, and what it does with the results of each step."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ from .sequence import Sequence, Wants
 
 
 class Runner(Protocol):
-    """Who steps the sequences of jobs: the engine's loop."""
+    """The engine's loop, as a job sees it."""
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
-        """Takes a sequence out of the steps to come, and puts others of its job in."""
+        """Replaces a running sequence by others of its job."""
 
     def finish(self, job: Job, result: Result) -> None:
-        """The job has ended well, with what its call answers."""
+        """Ends a job with the result of its call."""
 
 
 @dataclass(frozen=True, slots=True)
 class Resources:
-    """What jobs use of their engine."""
+    """The parts of an engine that jobs use."""
 
     runner: Runner
     cache: Cache
@@ -43,12 +43,11 @@ class Resources:
 
 
 class Job(ABC):
-    """A call on its way. It owns the entries of its sequences, and frees or hands over each one.
+    """A running call. It owns the entries of its sequences, and frees each one or hands it over.
 
-    width: most sequences that it runs at a time. record: the state's at the time of the call.
+    width: maximum number of sequences that it runs at a time. record: a copy of the state's at the time of the call.
 
-    The engine's thread calls its methods, with the engine's lock held; but a stream's consumer, too, calls `settle`,
-    with the lock.
+    Methods are called with the engine's lock held, by the engine's thread; `settle` also by the consumer of a stream.
     """
 
     width = 1
@@ -63,52 +62,52 @@ class Job(ABC):
         self.cancelled = False
         self._entries: set[int] = set()
 
-    # Of its life.
+    # Its life cycle.
 
     @abstractmethod
     def pages_needed(self) -> int:
-        """Most pages that it can hold at a time."""
+        """The maximum number of pages that it can hold at a time."""
 
-    def claim(self) -> None:  # noqa: B027 (most jobs only read)
-        """Makes it the state's writer, if it is one. Raises StateBusy."""
+    def claim(self) -> None:  # noqa: B027 (optional: most jobs only read)
+        """Locks the state if the job writes to it. Raises StateBusy."""
 
     @abstractmethod
     def answer_ended(self) -> None:
-        """Answers at once for a state that an end of text has ended: with no tokens."""
+        """Finishes the call at once, with no tokens: an end of text has ended the state."""
 
     @abstractmethod
     def start(self) -> list[Sequence] | None:
-        """Its first sequences, with all pages that it can need promised; or None: no pages now, try later."""
+        """Reserves all pages that it can need and returns its first sequences; None if there are too few pages now."""
 
     def settle(self, taken: int | None) -> Result:
-        """Of a stream: commits its tokens, or only those of the first `taken` pieces. Returns what was committed."""
+        """Commits the tokens of a stream, or of its first `taken` pieces. Returns what was committed."""
         raise NotImplementedError("only generate_token streams")
 
     def release(self) -> None:
-        """Gives back all it holds; the state is as it was."""
+        """Frees everything it holds; the state is unchanged."""
         for entry in self._entries:
             self.table.free(entry)
         self._entries.clear()
 
-    # What a step gives. Each job has those that its sequences want.
+    # Results of a step. A job implements those that its sequences want.
 
     def on_prefilled(self, seq: Sequence) -> None:
-        """NOTHING: a sequence has all its keys and values."""
+        """NOTHING: all keys and values of a sequence are computed."""
         raise NotImplementedError
 
     def on_token(self, seq: Sequence, token: SampledToken) -> None:
-        """TOKEN: a sequence has its next token, which its entry holds already."""
+        """TOKEN: the next token of a sequence was drawn, and is in its entry already."""
         raise NotImplementedError
 
     def on_scores(self, logprobs: list[float]) -> None:
-        """SCORES: the log-probabilities of its sequence's next known tokens."""
+        """SCORES: the log-probabilities of the next known tokens."""
         raise NotImplementedError
 
     def on_beams(self) -> None:
-        """BEAMS: the beam step has chosen what the beams go on with."""
+        """BEAMS: the beam step has chosen the next tokens of the beams."""
         raise NotImplementedError
 
-    # For the jobs themselves.
+    # For subclasses.
 
     def _open(self, num_tokens: int, more: int) -> int | None:
         entry = self.use.cache.open(self.state.id, self.record, num_tokens, more)

@@ -1,4 +1,4 @@
-"""beam_search as a job: an entry for each beam, whose pages are its parent's but for the tokens of its own."""
+"""The job of beam_search: one entry per beam, which shares its parent's pages up to its own tokens."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ from .sequence import Sequence, Wants
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
-    """A finished hypothesis: its score, and where it is in the history: its length, and its last step's parent and
-    token. match_end: bytes of the last token that belong to the stop sequence, if one ended it."""
+    """A finished hypothesis: its score, and its place in the history: its length, and the parent and token of its last
+    step. match_end: number of bytes of the last token up to the end of the stop sequence that ended it, or None."""
 
     score: float
     length: int
@@ -39,12 +39,12 @@ class PoolEntry:
 
     @property
     def key(self) -> tuple[int, int, int]:
-        """What tells it from the others of its search."""
+        """Identifies it among the hypotheses of its search."""
         return self.length, self.parent, self.token
 
 
 class BeamJob(BranchingJob):
-    """K beams that step together. The state is left as it was."""
+    """K beams that step together. The state is left unchanged."""
 
     def __init__(self, use: Resources, call: Call[Any], request: BeamSearch) -> None:
         super().__init__(use, call, request.state)
@@ -56,12 +56,12 @@ class BeamJob(BranchingJob):
         self._slot: Slot | None = None
         self._beams: list[Sequence] = []
         self._handles = np.zeros(0, np.int64)  # the beams' entries, as the table takes them
-        self._history: list[tuple[list[int], list[int]]] = []  # each step's parents and tokens
+        self._history: list[tuple[list[int], list[int]]] = []  # parents and tokens of each step
         self._kept: dict[tuple[int, int, int], int] = {}  # finished hypothesis → its entry
 
     def _ticket_pages(self, tokens_left: int) -> int:
-        """Pages that the beams can still need: each its tokens', two partly filled ones, and, where the winners
-        become states, as much for the pool."""
+        """Pages that the beams can still need: those for their tokens, two partly filled ones each, and the same again
+        for the pool if the winners become states."""
         each = pages_for(tokens_left + PAGE_SIZE) + 1
         return self.request.num_beams * each * (2 if self.request.keep_states else 1)
 
@@ -107,7 +107,7 @@ class BeamJob(BranchingJob):
         assert promised, "pages were set aside when the call started"
 
     def on_beams(self) -> None:
-        """The beam step has moved the search on: so move the beams' pages."""
+        """Moves the beams' pages as the beam step has moved the beams."""
         assert self._slot is not None
         s, slot, lanes = self._slots.buffers, self._slot.index, self._slot.lanes
         status = int(s.status[slot])
@@ -125,7 +125,7 @@ class BeamJob(BranchingJob):
         self._promise(self.request.max_length - len(self._history))
 
     def _advance(self, parents: Int32, tokens: Int32) -> None:
-        """The first child of a beam takes its entry over; the others fork it."""
+        """Lets the first child of each beam take over its entry, and the others fork it."""
         self._entries.difference_update(self._handles.tolist())
         self.table.branch(self._handles, parents)
         self._entries.update(self._handles.tolist())
@@ -154,7 +154,7 @@ class BeamJob(BranchingJob):
         ]
 
     def _keep_pool(self) -> None:
-        """Entries for the hypotheses that came into the pool; those that fell out of it lose theirs."""
+        """Creates entries for hypotheses new in the pool, and frees those of hypotheses that have left it."""
         pool = {h.key: h for h in self._pool()}
         for gone in self._kept.keys() - pool.keys():
             self._free(self._kept.pop(gone))
@@ -165,7 +165,7 @@ class BeamJob(BranchingJob):
             self._kept[key] = entry
 
     def _tokens_of(self, h: PoolEntry) -> tuple[int, ...]:
-        """A hypothesis' new tokens, followed back through the history."""
+        """The new tokens of a hypothesis, traced back through the history."""
         found, lane = [h.token], h.parent
         for parents, tokens in reversed(self._history[: h.length - 1]):
             found.append(tokens[lane])
@@ -203,7 +203,7 @@ class BeamJob(BranchingJob):
         self.use.runner.finish(self, result)
 
     def _state(self, h: PoolEntry | None, token_ids: tuple[int, ...]) -> State:
-        """A hypothesis as a state of its own, its keys and values in place; None: the state as it is."""
+        """A hypothesis as a new state, with its keys and values in place; None: a copy of the state."""
         entry = None if h is None else self._kept.pop(h.key, None)
         if entry is not None:
             self._entries.remove(entry)
@@ -215,7 +215,7 @@ class BeamJob(BranchingJob):
         return self.use.store.keep(self.record, new, self.record.random_stream, entry)
 
     def _text(self, token_ids: tuple[int, ...]) -> str:
-        """The text of new tokens; a code point that an end of text cuts off becomes U+FFFD."""
+        """The text of new tokens; a code point left incomplete by an end of text becomes U+FFFD."""
         tokenizer = self.use.tokenizer
         decoder = Utf8Decoder(self.record.pending_bytes(tokenizer))
         text = decoder.feed(b"".join(map(tokenizer.token_bytes, token_ids)))

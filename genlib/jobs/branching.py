@@ -1,4 +1,4 @@
-"""Jobs of many sequences that start from one."""
+"""The base of jobs with many sequences that start from the same tokens."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .sequence import Sequence, Wants
 
 
 class BranchingJob(Job):
-    """All tokens of the state but the last are fed once, as the base; then many sequences share its pages."""
+    """Feeds all tokens of the state but the last once, as the base; then many sequences share its pages."""
 
     _base: int | None = None
 
@@ -19,7 +19,7 @@ class BranchingJob(Job):
         return self._base
 
     def _start_base(self, base: int) -> list[Sequence]:
-        """The base as a sequence, or those that `_spread` makes if nothing of it is left to feed."""
+        """The base as a sequence, or those of `_spread` if all of the base is cached."""
         if self.table.length(base) == self.table.computed(base):
             return self._spread()
         return [self._sequence(base, Wants.NOTHING)]
@@ -30,10 +30,10 @@ class BranchingJob(Job):
 
     @abstractmethod
     def _spread(self) -> list[Sequence]:
-        """The sequences that start from the base, which is computed."""
+        """The sequences that start from the computed base."""
 
     def _branch(self, more: int) -> int:
-        """A fork of the base with the record's last token, and pages for `more`. They must be there."""
+        """A fork of the base with the record's last token, and pages reserved for `more`, which must be available."""
         assert self._base is not None
         entry = self.table.fork(self._base)
         self._entries.add(entry)
@@ -43,7 +43,7 @@ class BranchingJob(Job):
         return entry
 
     def _ticket(self, num_tokens: int) -> int | None:
-        """An empty entry that pages are promised to, until sequences need them."""
+        """An empty entry that reserves pages until sequences need them; None if there are too few."""
         entry = self.table.create(self.record.namespace)
         if not self.use.cache.reserve(entry, num_tokens):
             self.table.free(entry)

@@ -1,4 +1,4 @@
-"""What happens to one sequence's tokens after they are drawn: text, stop sequences, the end."""
+"""Continuation: turns the tokens drawn for a sequence into text, and decides when it ends."""
 
 from __future__ import annotations
 
@@ -17,10 +17,10 @@ from .sequence import Sequence
 
 
 class Continuation:
-    """The tokens that one call draws for one sequence, behind the tokens of `record`.
+    """The tokens that a call draws for one sequence, after the tokens of `record`.
 
-    `ended` once no further token may be drawn. `token_ids` holds all that were drawn, an end of text included. Texts
-    are made when they are asked for: between two steps nothing is done that can wait.
+    ended: whether no further token may be drawn. token_ids: all tokens drawn, including an end of text. Texts are
+    decoded only when needed: nothing that can wait is done between two steps.
     """
 
     def __init__(
@@ -38,8 +38,8 @@ class Continuation:
         self.finish_reason: FinishReason | None = "end_of_text" if record.finished else None
         self.stop_sequence: str | None = None
         self.match_end: int | None = None
-        self._shown: list[SampledToken] = []  # all but an end of text
-        self._texts: list[str] = []  # of the first of those
+        self._shown: list[SampledToken] = []  # all tokens except an end of text
+        self._texts: list[str] = []  # of the first of these
         self._flushed = ""
         self._max_tokens = request.max_tokens
         self._tokenizer = tokenizer
@@ -53,11 +53,11 @@ class Continuation:
 
     @property
     def eos_banned(self) -> bool:
-        """Whether the next token may not end the text."""
+        """Whether the next token must not be an end of text."""
         return self.request.ignore_eos or len(self.token_ids) < self.request.min_tokens
 
     def take(self, seq: Sequence, token: SampledToken) -> None:
-        """Takes the sequence's next token, and prepares its sampler for the one behind. Raises TokenMaskError."""
+        """Accepts the next token, and prepares the sequence's sampler for the one after it. Raises TokenMaskError."""
         self.accept(token)
         sampler = seq.sampler
         unbanned = len(self.token_ids) == self.request.min_tokens
@@ -66,7 +66,7 @@ class Continuation:
             seq.sampler_changed = unbanned
 
     def accept(self, token: SampledToken) -> None:
-        """Takes the next token and decides whether it is the last one."""
+        """Accepts the next token and decides whether it is the last one."""
         token_id = token.token_id
         self.token_ids.append(token_id)
         if token_id in self._eos_ids:
@@ -85,14 +85,14 @@ class Continuation:
             self.stop_sequence, self.match_end = stop, matcher.match_end
 
     def _spell(self) -> None:
-        """The texts of all tokens; of an end of text, what it leaves of a code point."""
+        """Decodes the texts of all tokens, and flushes an incomplete code point at an end of text."""
         for one in self._shown[len(self._texts) :]:
             self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(one.token_id)))
         if self.finish_reason == "end_of_text" and self._decoder.pending:
             self._flushed = self._decoder.flush()
 
     def _likelihoods(self, tokens: list[SampledToken]) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Probabilities and their logarithms, of the kind that was asked for."""
+        """Probabilities and their logarithms, of the requested kind."""
         if self.request.probability == "sampling":
             probabilities = tuple(one.sampling_probability for one in tokens)
             return probabilities, tuple(map(math.log, probabilities))
@@ -110,7 +110,7 @@ class Continuation:
         )
 
     def piece(self, state_id: str) -> Piece | None:
-        """The last token as a piece of a stream; None when an end of text has nothing to show."""
+        """The last token as a piece of a stream; None for an end of text that adds no text."""
         self._spell()
         shown = self.finish_reason != "end_of_text"
         if not shown and not self._flushed:
@@ -124,7 +124,7 @@ class Continuation:
         )
 
     def _about(self, state_id: str, tokens: list[SampledToken]) -> dict[str, Any]:
-        """What a piece and a result say alike of these tokens."""
+        """The fields that a piece and a result have in common."""
         probabilities, logprobs = self._likelihoods(tokens)
         return {
             "state_id": state_id,
@@ -138,7 +138,7 @@ class Continuation:
         }
 
     def keep(self, num_pieces: int) -> None:
-        """Forgets the tokens behind the first `num_pieces`, as if the call had ended there."""
+        """Drops the tokens after the first `num_pieces`, as if the call had ended there."""
         eos_unseen = self.finish_reason == "end_of_text" and num_pieces == len(self._shown)
         if num_pieces >= len(self._shown) and not eos_unseen:
             return
@@ -148,11 +148,11 @@ class Continuation:
 
     @property
     def generated(self) -> Generated:
-        """What it adds to the state's record."""
+        """What the call adds to the state's record."""
         return Generated(self.token_ids, finished=self.finish_reason == "end_of_text", match_end=self.match_end)
 
     def result(self, state_id: str, state: State | None = None) -> TokenResult:
-        """All of it. What an end of text leaves of a code point becomes U+FFFD, in the last token's text."""
+        """The result. A code point left incomplete by an end of text becomes U+FFFD in the last token's text."""
         self._spell()
         texts = self._texts.copy()
         if self._flushed and texts:

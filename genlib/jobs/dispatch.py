@@ -1,4 +1,4 @@
-"""From what a call asks for to the job that does it."""
+"""From a request to its job."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .token import TokenJob
 
 
 def job_for(use: Resources, call: Call[Any], request: Request[Any]) -> Job:
-    """The job of a request. It draws its seed here, if the caller gave none. Raises StateNotFound."""
+    """Creates the job of a request, with a seed if the caller gave none. Raises StateNotFound."""
     match request:
         case GenerateToken():
             return TokenJob(use, call, request, _seed(request))
@@ -30,6 +30,6 @@ def job_for(use: Resources, call: Call[Any], request: Request[Any]) -> Job:
 
 
 def _seed(request: GenerateToken | GenerateMulti) -> int:
-    """The caller's, or one from the operating system that JavaScript, too, can hold."""
+    """The caller's seed, or a random one below 2⁵³, which a JavaScript number can represent."""
     seed = request.sampling.seed
     return secrets.randbits(53) if seed is None else seed

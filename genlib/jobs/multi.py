@@ -1,4 +1,4 @@
-"""generate_multi as a job."""
+"""The job of generate_multi."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def splitmix64(stream: int, i: int) -> int:
 
 
 class MultiJob(BranchingJob):
-    """n sequences, `width` at a time. The state is left as it was."""
+    """n sequences, `width` at a time. The state is left unchanged."""
 
     def __init__(self, use: Resources, call: Call[Any], request: GenerateMulti, seed: int) -> None:
         super().__init__(use, call, request.state)
@@ -40,13 +40,13 @@ class MultiJob(BranchingJob):
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )
-        self._continuations: list[Continuation] = []  # of the sequences started so far, in order
+        self._continuations: list[Continuation] = []  # those started so far, in order
         self._kept: dict[int, int] = {}
         self._tickets: list[int] = []
         self._left = request.n
 
     def _ticket_tokens(self) -> int:
-        """Of one continuation: its tokens, and the base's last page if it must be copied."""
+        """Tokens to reserve for one continuation: its own, and the base's last page, which may have to be copied."""
         return 1 + self.request.max_tokens + PAGE_SIZE
 
     def _num_tickets(self) -> int:
@@ -104,7 +104,7 @@ class MultiJob(BranchingJob):
             self._finish()
 
     def _successor(self) -> list[Sequence]:
-        """The sequence that takes the place of one that has ended, if one is left to be started."""
+        """The sequence that replaces one that has ended, if any is left to start."""
         if len(self._continuations) == self.request.n:
             return []
         if not self.request.keep_states:

@@ -1,4 +1,4 @@
-"""score as a job."""
+"""The job of score."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from .sequence import Sequence, Wants
 
 
 class ScoreJob(Job):
-    """The tokens of a text, all known, one row of logits each."""
+    """One sequence of known tokens, each of which takes one row of logits."""
 
     def __init__(self, use: Resources, call: Call[Any], request: Score) -> None:
         super().__init__(use, call, request.state)

@@ -1,4 +1,4 @@
-"""One row being generated, and what it wants of a step. Plain Python, so that the scheduler is."""
+"""One row being generated, and what it needs from a step. Plain Python, as the scheduler is."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ if TYPE_CHECKING:
 
 
 class Wants(Enum):
-    """What a sequence wants of the logits behind its last token."""
+    """What a sequence wants from the logits of its last token."""
 
-    NOTHING = 0  # only keys and values: the base that n continuations or beams start from
+    NOTHING = 0  # only keys and values: the base of continuations or beams
     TOKEN = 1  # the next token
-    SCORES = 2  # the log-probabilities of tokens that are known
-    BEAMS = 3  # what its search goes on with; all beams of a search step together
+    SCORES = 2  # the log-probabilities of known tokens
+    BEAMS = 3  # the next tokens of its search; all beams of a search step together
 
 
 @dataclass(slots=True, eq=False)
 class Sequence:
-    """One row being generated. `entry` is its handle in the state table, owned by `job`.
+    """One row being generated. entry: its handle in the state table, owned by `job`.
 
-    The entry holds `length` tokens; keys and values of the first `computed` are in its pages.
+    The entry has `length` tokens; keys and values of the first `computed` are in its pages.
     """
 
     job: Job
@@ -33,13 +33,13 @@ class Sequence:
     computed: int
     wants: Wants
     index: int = 0  # which continuation or beam
-    sampler: SequenceSampler | None = None  # TOKEN: how the next one is drawn
-    sampler_changed: bool = True  # set by whoever changes what the batch has written of it
-    slot: int = -1  # BEAMS: where the beam step has the search
+    sampler: SequenceSampler | None = None  # TOKEN: how the next token is drawn
+    sampler_changed: bool = True  # set by whoever changes what the batch has written from it
+    slot: int = -1  # BEAMS: the search's slot in the beam step's buffers
     known: tuple[int, ...] = ()  # SCORES: the tokens
-    logits_from: int = 0  # SCORES: the first position whose logits are wanted
+    logits_from: int = 0  # SCORES: the first position whose logits are needed
 
     @property
     def pending(self) -> int:
-        """Tokens not fed yet."""
+        """Number of tokens not fed yet."""
         return self.length - self.computed

@@ -1,4 +1,4 @@
-"""generate_token as a job."""
+"""The job of generate_token."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from .sequence import Sequence, Wants
 
 
 class TokenJob(Job):
-    """One sequence, which becomes the state's at the end."""
+    """One sequence, whose entry becomes the state's when the call is committed."""
 
     def __init__(self, use: Resources, call: Call[Any], request: GenerateToken, seed: int) -> None:
         super().__init__(use, call, request.state)
