@@ -45,7 +45,7 @@ def _facts(args: argparse.Namespace, engine: Engine) -> dict[str, str | int]:
         "architecture": config.architecture,
         "layers": config.layers,
         "width": config.hidden,
-        "heads": f"{config.heads} of {config.head_size}, {config.kv_heads} for keys and values",
+        "heads": f"{config.heads} of size {config.head_size}, {config.kv_heads} for keys and values",
         "feed_forward": config.intermediate,
         "vocabulary": engine.vocab_size,
         "context_length": engine.context_length,

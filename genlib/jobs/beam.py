@@ -104,7 +104,7 @@ class BeamJob(BranchingJob):
 
     def _promise(self, tokens_left: int) -> None:
         promised = self.table.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
-        assert promised, "pages were set aside when the call started"
+        assert promised, "pages were reserved when the call started"
 
     def on_beams(self) -> None:
         """Moves the beams' pages as the beam step has moved the beams."""

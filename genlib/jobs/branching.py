@@ -38,7 +38,7 @@ class BranchingJob(Job):
         entry = self.table.fork(self._base)
         self._entries.add(entry)
         promised = self.table.reserve(entry, 1 + more)
-        assert promised, "pages were set aside when the call started"
+        assert promised, "pages were reserved when the call started"
         self.table.append(entry, as_int32(self.record.tokens[-1:]))
         return entry
 

@@ -34,7 +34,7 @@ class Sequence:
     wants: Wants
     index: int = 0  # which continuation or beam
     sampler: SequenceSampler | None = None  # TOKEN: how the next token is drawn
-    sampler_changed: bool = True  # set by whoever changes what the batch has written from it
+    sampler_changed: bool = True  # set by code that changes what the batch has written from it
     slot: int = -1  # BEAMS: the search's slot in the beam step's buffers
     known: tuple[int, ...] = ()  # SCORES: the tokens
     logits_from: int = 0  # SCORES: the first position whose logits are needed
