@@ -13,6 +13,7 @@ Engine.submit returns a Call. With a given seed a call gives the same tokens, bi
 from . import aio
 from .api import beam_search, generate_multi, generate_token
 from .calls.call import Call
+from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
 from .calls.results import BeamResult, MultiResult, Piece, TokenResult, TopLogprob
 from .engine.engine import Engine
@@ -20,14 +21,18 @@ from .engine.stats import EngineStats
 from .errors import (
     BackendError,
     CallCancelled,
+    CallTimeout,
     CheckpointError,
     ContextLengthExceeded,
     EngineClosed,
+    EngineFailed,
+    EngineForked,
     GenlibError,
     InvalidRequest,
     ModelError,
     OutOfCapacity,
     QueueFull,
+    ReentrantCall,
     StateBusy,
     StateNotFound,
     TokenMaskError,
@@ -46,10 +51,13 @@ __all__ = [
     "BeamSearch",
     "Call",
     "CallCancelled",
+    "CallTimeout",
     "CheckpointError",
     "ContextLengthExceeded",
     "Engine",
     "EngineClosed",
+    "EngineFailed",
+    "EngineForked",
     "EngineStats",
     "GenerateMulti",
     "GenerateToken",
@@ -60,6 +68,7 @@ __all__ = [
     "OutOfCapacity",
     "Piece",
     "QueueFull",
+    "ReentrantCall",
     "Sampling",
     "Score",
     "ScoreResult",
@@ -69,6 +78,7 @@ __all__ = [
     "TokenMask",
     "TokenMaskError",
     "TokenResult",
+    "TokenStream",
     "TopLogprob",
     "UnknownField",
     "__version__",

@@ -8,41 +8,22 @@ Cancelling a coroutine that awaits a call cancels the call, which then commits n
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import fields
-from typing import Any, TypedDict, Unpack, cast
+from typing import Any, Unpack, cast
 
-from .api import TokenOptions, engine_of
+from .api import engine_of
 from .calls.call import Call
+from .calls.options import BeamOptions, MultiOptions, TokenOptions
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from .calls.results import BeamResult, MultiResult, TokenResult
-from .ops.searches import EarlyStopping
 from .sampling.params import Sampling
 from .states.state import State
-
-
-class MultiOptions(TokenOptions, total=False):
-    """The keyword arguments of generate_multi."""
-
-    n: int
-    keep_states: bool
-
-
-class BeamOptions(TypedDict, total=False):
-    """The keyword arguments of beam_search."""
-
-    num_beams: int
-    max_length: int
-    early_stopping: EarlyStopping
-    length_penalty: float
-    num_return: int | None
-    stop_sequences: Sequence[str] | None
-    keep_states: bool
 
 
 def _arguments(options: object) -> dict[str, Any]:
     """The arguments of a request: the fields of Sampling are gathered into one."""
     left = dict(cast("dict[str, Any]", options))
+    left.pop("timeout", None)  # of the call, not of the request
     sampling = {f.name: left.pop(f.name) for f in fields(Sampling) if f.name in left}
     return {**left, "sampling": Sampling(**sampling)}
 
@@ -52,14 +33,17 @@ def generate_token(state: State, *, stream: bool = False, **options: Unpack[Toke
 
     Invalid arguments raise here; errors during generation raise where the call is awaited or iterated.
     """
-    return engine_of(state).submit(GenerateToken(state, **_arguments(options)), stream=stream)
+    return engine_of(state).submit(
+        GenerateToken(state, **_arguments(options)), stream=stream, timeout=options.get("timeout")
+    )
 
 
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
     """genlib.generate_multi as a Call to await. Errors as for generate_token."""
-    return engine_of(state).submit(GenerateMulti(state, **_arguments(options)))
+    return engine_of(state).submit(GenerateMulti(state, **_arguments(options)), timeout=options.get("timeout"))
 
 
 def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
     """genlib.beam_search as a Call to await. Errors as for generate_token."""
-    return engine_of(state).submit(BeamSearch(state, **cast("dict[str, Any]", options)))
+    given = {name: value for name, value in options.items() if name != "timeout"}
+    return engine_of(state).submit(BeamSearch(state, **cast("dict[str, Any]", given)), timeout=options.get("timeout"))

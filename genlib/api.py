@@ -2,40 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from typing import Literal, TypedDict, Unpack, cast, overload
+from collections.abc import Mapping, Sequence
+from typing import Literal, Unpack, cast, overload
 
 from . import defaults
+from .calls.options import TokenOptions
+from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Probability
-from .calls.results import BeamResult, MultiResult, Piece, TokenResult
+from .calls.results import BeamResult, MultiResult, TokenResult
 from .checks import refuse
 from .engine.engine import Engine
 from .ops.searches import EarlyStopping
 from .sampling.masks import TokenMask
 from .sampling.params import Sampling
 from .states.state import State
-
-
-class TokenOptions(TypedDict, total=False):
-    """The keyword arguments of generate_token, except `stream`."""
-
-    max_tokens: int
-    min_tokens: int
-    temperature: float
-    top_p: float
-    top_k: int
-    min_p: float
-    seed: int | None
-    repetition_penalty: float
-    presence_penalty: float
-    frequency_penalty: float
-    logit_bias: Mapping[int, float] | None
-    allowed_tokens: Sequence[int] | None
-    token_mask: TokenMask | None
-    stop_sequences: Sequence[str] | None
-    ignore_eos: bool
-    probability: Probability
-    top_logprobs: int
 
 
 def engine_of(state: object) -> Engine:
@@ -55,7 +35,9 @@ def _stops(stop_sequences: Sequence[str] | None) -> tuple[str, ...] | None:
 @overload
 def generate_token(state: State, *, stream: Literal[False] = False, **options: Unpack[TokenOptions]) -> TokenResult: ...
 @overload
-def generate_token(state: State, *, stream: Literal[True], **options: Unpack[TokenOptions]) -> Iterator[Piece]: ...
+def generate_token(state: State, *, stream: Literal[True], **options: Unpack[TokenOptions]) -> TokenStream: ...
+@overload
+def generate_token(state: State, *, stream: bool, **options: Unpack[TokenOptions]) -> TokenResult | TokenStream: ...
 def generate_token(
     state: State,
     *,
@@ -77,10 +59,11 @@ def generate_token(
     probability: Probability = defaults.PROBABILITY,
     top_logprobs: int = defaults.TOP_LOGPROBS,
     stream: bool = False,
-) -> TokenResult | Iterator[Piece]:
+    timeout: float | None = None,
+) -> TokenResult | TokenStream:
     """Generates up to `max_tokens` tokens and appends them to the state.
 
-    Returns a TokenResult, or with `stream` an iterator of Piece. A state that has ended (`state.finished`) returns no
+    Returns a TokenResult, or with `stream` a TokenStream. A state that has ended (`state.finished`) returns no
     tokens until text is appended to it or it is truncated.
 
     How long:
@@ -108,11 +91,12 @@ def generate_token(
         probability: "model" (default) reports the model's own probabilities (softmax of the unmodified logits),
             "sampling" those of the distribution sampled from.
         top_logprobs: also report this many of the most likely tokens at each position; 0 to 64. Default 0.
-        stream: return an iterator of Piece, one per token. If it is closed early, only the tokens taken from it are
-            appended to the state. Default False.
+        stream: return a TokenStream, which iterates over one Piece per token. If it is left early, only the tokens
+            taken from it are appended to the state. Default False.
+        timeout: end the call with CallTimeout after this many seconds. Default None (never).
 
     Raises InvalidRequest (which names the parameter), StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity,
-    QueueFull, TokenMaskError, ModelError, EngineClosed; the state is then unchanged.
+    QueueFull, TokenMaskError, ModelError, CallTimeout, EngineClosed; the state is then unchanged.
     """
     sampling = Sampling(
         temperature=temperature,
@@ -137,8 +121,10 @@ def generate_token(
         probability=probability,
         top_logprobs=top_logprobs,
     )
-    call = engine_of(state).submit(request, stream=stream)
-    return iter(call) if stream else call.result()
+    engine = engine_of(state)
+    if stream:
+        return TokenStream(engine.submit(request, stream=True, timeout=timeout))
+    return engine.run(request, timeout=timeout)
 
 
 def generate_multi(
@@ -163,6 +149,7 @@ def generate_multi(
     probability: Probability = defaults.PROBABILITY,
     top_logprobs: int = defaults.TOP_LOGPROBS,
     keep_states: bool = False,
+    timeout: float | None = None,
 ) -> MultiResult:
     """Samples `n` continuations of a state, which is left unchanged.
 
@@ -199,7 +186,7 @@ def generate_multi(
         top_logprobs=top_logprobs,
         keep_states=keep_states,
     )
-    return engine_of(state).submit(request).result()
+    return engine_of(state).run(request, timeout=timeout)
 
 
 def beam_search(
@@ -212,6 +199,7 @@ def beam_search(
     num_return: int | None = None,
     stop_sequences: Sequence[str] | None = None,
     keep_states: bool = False,
+    timeout: float | None = None,
 ) -> BeamResult:
     """Searches for the most likely continuations of a state, which is left unchanged.
 
@@ -239,4 +227,4 @@ def beam_search(
         stop_sequences=_stops(stop_sequences),
         keep_states=keep_states,
     )
-    return engine_of(state).submit(request).result()
+    return engine_of(state).run(request, timeout=timeout)

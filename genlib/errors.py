@@ -9,7 +9,11 @@ GenlibError
 ├── QueueFull               429  queue_full                 `.retry_after` in seconds
 ├── OutOfCapacity           503  out_of_capacity
 ├── EngineClosed            503  closed
+│   ├── EngineFailed        503  engine_failed
+│   └── EngineForked        503  forked
 ├── CallCancelled           499  cancelled
+├── CallTimeout             504  timeout                    also a TimeoutError
+├── ReentrantCall           500  reentrant_call
 ├── TokenMaskError          500  token_mask_error
 ├── ModelError              500  model_error
 ├── CheckpointError         500  checkpoint_error           also a ValueError
@@ -90,6 +94,30 @@ class EngineClosed(GenlibError):
     """The engine was closed before the call ended."""
 
     status, code = 503, "closed"
+
+
+class EngineFailed(EngineClosed):
+    """The engine's thread ended by an error of its own, which is the cause. Make a new engine."""
+
+    code = "engine_failed"
+
+
+class EngineForked(EngineClosed):
+    """The engine was made in another process, before a fork. Make one in this process."""
+
+    code = "forked"
+
+
+class CallTimeout(GenlibError, TimeoutError):
+    """The call took longer than its `timeout`; its state is unchanged."""
+
+    status, code = 504, "timeout"
+
+
+class ReentrantCall(GenlibError):
+    """A token mask called the engine that was asking it."""
+
+    status, code = 500, "reentrant_call"
 
 
 class CallCancelled(GenlibError):

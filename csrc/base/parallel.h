@@ -2,6 +2,8 @@
 // operations.
 #pragma once
 
+#include <unistd.h>
+
 #include <algorithm>
 #include <atomic>
 #include <chrono>
@@ -100,6 +102,9 @@ class ThreadPool {
 
   int size() const { return static_cast<int>(workers_.size()) + 1; }
 
+  // A forked child has the object, but not its threads: nothing of it may be waited for there, or destroyed.
+  bool is_of_this_process() const { return process_ == getpid(); }
+
   // body(thread, first, last) over 0 … total: each thread takes the next piece, large ones first, so that a
   // thread that the machine slowed down does not hold up the rest. Pieces are at least `grain` long.
   template <typename Body>
@@ -162,11 +167,19 @@ class ThreadPool {
     for (std::thread& worker : workers_) worker.join();
   }
 
+  const pid_t process_ = getpid();
   Gate job_;
   void (*call_)(void*, int) = nullptr;
   void* argument_ = nullptr;
   uint64_t number_ = 0;
   std::vector<std::thread> workers_;
+};
+
+// Leaves a pool of another process alone, which costs its memory.
+struct EndPool {
+  void operator()(ThreadPool* pool) const {
+    if (pool->is_of_this_process()) delete pool;
+  }
 };
 
 }  // namespace genlib

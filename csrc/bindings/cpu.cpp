@@ -3,6 +3,7 @@
 #include <pybind11/stl.h>
 
 #include "bindings/arrays.h"
+#include "bindings/gil.h"
 #include "bindings/widths.h"
 #include "cpu/kv_pages.h"
 #include "cpu/layers/weight.h"
@@ -42,9 +43,12 @@ std::shared_ptr<PackedWeight> pack(Runtime& runtime, const std::vector<py::objec
     const auto array = require<float>(bias, "bias", {kAny});
     biases.assign(array.data(), array.data() + array.size());
   }
-  const py::gil_scoped_release release;
-  const auto guard = runtime.lock();
-  return std::make_shared<PackedWeight>(matrices, in, type, std::move(biases), runtime.pool());
+  std::shared_ptr<PackedWeight> weight;
+  without_gil([&] {
+    const auto guard = runtime.lock();
+    weight = std::make_shared<PackedWeight>(matrices, in, type, std::move(biases), runtime.pool());
+  });
+  return weight;
 }
 
 KvShape kv_shape(int layers, int heads, int kv_heads, int head_size) {
@@ -62,8 +66,15 @@ void copy_pages(KvPages& kv, const py::object& pairs) {
   for (int64_t i = 0; i < 2 * array.shape(0); ++i)
     GENLIB_CHECK(at[i] >= 0 && at[i] < kv.num_pages(), "`pairs` must hold page ids from 0 to ",
                  kv.num_pages() - 1, ", got ", at[i]);
-  const py::gil_scoped_release release;
-  for (int64_t i = 0; i < array.shape(0); ++i) kv.copy(at[2 * i], at[2 * i + 1]);
+  without_gil([&] {
+    for (int64_t i = 0; i < array.shape(0); ++i) kv.copy(at[2 * i], at[2 * i + 1]);
+  });
+}
+
+double measure_bandwidth(Runtime& runtime, size_t bytes, int rounds) {
+  double bandwidth = 0;
+  without_gil([&] { bandwidth = read_bandwidth(runtime, bytes, rounds); });
+  return bandwidth;
 }
 
 }  // namespace
@@ -75,7 +86,7 @@ void bind_cpu(py::module_& m) {
            }),
            py::arg("threads"), py::arg("width"))
       .def("pack", &pack, py::arg("tensors"), py::arg("dtype"), py::arg("bias"))
-      .def("close", &Runtime::close, py::call_guard<py::gil_scoped_release>())
+      .def("close", [](Runtime& runtime) { without_gil([&] { runtime.close(); }); })
       .def_property_readonly("threads", &Runtime::threads)
       .def_property_readonly("width", [](const Runtime& r) { return name_of(r.width()); });
   py::class_<PackedWeight, std::shared_ptr<PackedWeight>>(m, "CpuWeight")
@@ -95,8 +106,7 @@ void bind_cpu(py::module_& m) {
   m.def("cpu_page_bytes", [](int layers, int heads, int kv_heads, int head_size) {
     return kv_shape(layers, heads, kv_heads, head_size).page_bytes();
   });
-  m.def("read_bandwidth", &read_bandwidth, py::arg("runtime"), py::arg("bytes"), py::arg("rounds") = 5,
-        py::call_guard<py::gil_scoped_release>());
+  m.def("read_bandwidth", &measure_bandwidth, py::arg("runtime"), py::arg("bytes"), py::arg("rounds") = 5);
   m.def("cpu_widths", [] {
     std::vector<std::string> names;
     for (const NamedWidth& each : kWidths)

@@ -3,6 +3,7 @@
 
 #include "bindings/arrays.h"
 #include "bindings/beam_arrays.h"
+#include "bindings/gil.h"
 #include "bindings/sampling_arrays.h"
 #include "cpu/attention/attend.h"
 #include "cpu/beam/step.h"
@@ -122,8 +123,7 @@ class BoundProgram {
   }
 
   void run() {
-    const py::gil_scoped_release release;
-    program_.run();
+    without_gil([&] { program_.run(); });
   }
 
   Program& program() { return program_; }

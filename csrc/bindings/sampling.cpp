@@ -5,6 +5,7 @@
 #include <string>
 #include <vector>
 
+#include "bindings/gil.h"
 #include "bindings/sampling_arrays.h"
 #include "bindings/widths.h"
 #include "cpu/sampling/operation.h"
@@ -22,8 +23,7 @@ void sample_rows(const std::string& width, const py::object& logits, const py::o
   const Count rows = require_count(num_sampled, "num_sampled", py::len(logits));
   Runtime runtime(threads, width_named(width));
   const Operation operation = sample(runtime, args, rows);
-  const py::gil_scoped_release release;
-  operation(runtime);
+  without_gil([&] { operation(runtime); });
 }
 
 }  // namespace

@@ -1,194 +1,245 @@
-"""The handle of a submitted call: wait for it, iterate it, await it, or cancel it.
+"""The handle of a call that was submitted: wait for it, iterate it, await it, cancel it.
 
-The engine's thread writes, any thread or event loop reads. A streaming call is committed to its state when its consumer
-has taken all pieces, or stops early: then only the pieces taken are committed.
+Whatever becomes of a handle, its call has one end (CallOwner.end), and its state is free by the time it is used next:
+
+- all pieces of a stream are taken, or `result()` is asked for: all its tokens are the state's;
+- a stream is left (`break`, `close`, `aclose`, or its handle is dropped): the tokens of the pieces taken are;
+- `cancel()`, an exception while somebody waits (KeyboardInterrupt, a task that is cancelled), the timeout: none are.
+
+A handle without `stream` that is dropped leaves its call running to its end.
 """
 
 from __future__ import annotations
 
-import threading
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Generator, Iterator
-from typing import Generic, Protocol, cast
+import time
+from collections.abc import Callable, Coroutine, Generator, Iterator
+from types import TracebackType
+from typing import Any, Generic, Protocol, cast
 
-from ..errors import CallCancelled
-from .results import Piece, R_co, Result
+from ..errors import CallCancelled, CallTimeout
+from .channel import Channel
+from .pieces import AsyncPieceIterator, PieceIterator
+from .results import Piece, R_co
 
 
 class CallOwner(Protocol):
-    """The engine, as a call sees it."""
+    """Who ends calls: the engine."""
 
-    def cancel(self, call: Call[Result]) -> None: ...
-    def settle(self, call: Call[Result], taken: int | None) -> None: ...
+    def check_caller(self) -> None:
+        """Raises EngineForked in a process that the engine was not made in, ReentrantCall on the engine's thread."""
+
+    def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
+        """Ends a call now: with the tokens of the first `taken` pieces, with all of them (None), or with an error.
+        Nothing happens if it has ended."""
+
+    def post_end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
+        """The same, but before the engine is used next. Never waits: finalisers and signal handlers may call it."""
 
 
-class Call(Generic[R_co]):
-    """The handle of a submitted call, as returned by Engine.submit and genlib.aio.
+class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
+    """A running call. Made by Engine.submit.
 
-    Get its result with `result()` or `await call`. A call submitted with stream=True (`streams`) can instead be
-    iterated with `for` or `async for`; each item is a Piece. Closing the iterator early commits the pieces taken so
-    far. Cancelling the coroutine that awaits or iterates cancels the call.
-
-    All methods may be used from any thread; only one consumer may iterate.
+    `streams` says whether it can be iterated. Any thread may use it, or any event loop; one consumer takes the pieces.
     """
 
-    def __init__(self, owner: CallOwner, *, streams: bool) -> None:
-        self.streams = streams
+    def __init__(self, owner: CallOwner, channel: Channel, engine: object) -> None:
+        """engine: kept alive for as long as somebody may wait."""
+        self.channel = channel
         self._owner = owner
-        self._changed = threading.Condition()
-        self._wakers: list[Callable[[], None]] = []
-        self._pieces: deque[Piece] = deque()
+        self._engine = engine
         self._taken = 0
-        self._settled = not streams
-        self._result: Result | None = None
-        self._error: BaseException | None = None
+        self._left = False
+        self._coroutine: Coroutine[Any, Any, R_co] | None = None
 
-    # Called by the owner.
+    def __repr__(self) -> str:
+        what = "failed" if self.channel.error else "done" if self.done else "running"
+        return f"<Call {what}{', a stream' * self.streams}>"
 
-    def push(self, piece: Piece) -> None:
-        """Adds a piece to the stream. Called by the engine, as are finish and fail."""
-        self._pieces.append(piece)
-        self._wake()
-
-    def finish(self, result: Result) -> None:
-        """Ends the call with its result. All pieces of a stream have been pushed."""
-        self._result = result
-        self._wake()
-
-    def fail(self, error: BaseException) -> None:
-        """Ends the call with an error, unless it is settled; drops the pieces not taken yet. The first error counts."""
-        if self._result is None or not self._settled:
-            self._error = self._error or error
-            self._result = None
-            self._settled = True
-            self._pieces.clear()
-        self._wake()
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-            wakers, self._wakers = self._wakers, []
-        for wake in wakers:
-            wake()
-
-    # Called by the consumer.
+    @property
+    def streams(self) -> bool:
+        """Whether it can be iterated."""
+        return self.channel.streams
 
     @property
     def done(self) -> bool:
-        """Whether the call has ended, with a result or an error."""
-        return self._result is not None or self._error is not None
+        """Whether nothing is left to be generated, well or not."""
+        return self.channel.complete
 
     def cancel(self) -> None:
-        """Cancels the call: its state is unchanged, and waiting for it raises CallCancelled.
-
-        Does nothing if the call has been committed or cancelled before.
-        """
-        self._owner.cancel(cast("Call[Result]", self))
+        """Ends the call with CallCancelled; its state is unchanged. Nothing happens if it has ended."""
+        self._owner.post_end(self.channel, None, cancelled())
 
     def result(self, timeout: float | None = None) -> R_co:
-        """Waits for the result and returns it. For a stream, commits all of its tokens.
+        """Waits for the end and returns what it answers; of a stream, all that was not taken becomes the state's too.
 
-        Raises the call's error, or TimeoutError after `timeout` seconds; the call then goes on. None waits forever.
+        timeout: in seconds; then TimeoutError, and the call goes on: see `cancel`, or Engine.submit(timeout=...),
+        which ends it. Raises the call's error. An exception while waiting, such as KeyboardInterrupt, cancels the call.
         """
-        with self._changed:
-            if not self._changed.wait_for(lambda: self.done, timeout):
+        self._owner.check_caller()
+        try:
+            if not self._wait(lambda: self.done, timeout):
                 raise TimeoutError(f"the call is still running after {timeout} s")
-        return self._get()
-
-    def _get(self) -> R_co:
-        self._settle(None)
-        if self._error is not None:
-            raise self._error
-        return cast(R_co, self._result)
-
-    def _settle(self, taken: int | None) -> None:
-        """Commits a stream, once: its first `taken` pieces, or all if None."""
-        if not self._settled:
-            self._settled = True
-            self._owner.settle(cast("Call[Result]", self), taken)
-
-    def _take(self) -> Piece | None:
-        """The next piece, or None at the end. Raises the call's error, or IndexError if nothing is ready."""
-        if self._error is not None:
-            raise self._error
-        if not self._pieces and self._result is not None:
-            return None
-        piece = self._pieces.popleft()
-        self._taken += 1
-        return piece
-
-    def _ready(self) -> bool:
-        return bool(self._pieces) or self.done
-
-    def __iter__(self) -> Iterator[Piece]:
-        if not self.streams:
-            raise TypeError("this call was not submitted with stream=True; use .result()")
-        return self._iterate()
-
-    def _iterate(self) -> Generator[Piece, None, None]:
-        try:
-            while True:
-                with self._changed:
-                    self._changed.wait_for(self._ready)
-                piece = self._take()
-                if piece is None:
-                    break
-                yield piece
-            self._settle(None)
-        finally:
-            self._settle(self._taken)
-
-    async def _changed_async(self, ready: Callable[[], bool]) -> None:
-        import asyncio  # noqa: PLC0415 (a third of genlib's import time; who awaits has imported it)
-
-        loop = asyncio.get_running_loop()
-        while True:
-            future: asyncio.Future[None] = loop.create_future()
-
-            def resolve(future: asyncio.Future[None] = future) -> None:
-                if not future.done():
-                    future.set_result(None)
-
-            def wake(resolve: Callable[[], None] = resolve) -> None:
-                if not loop.is_closed():
-                    loop.call_soon_threadsafe(resolve)
-
-            with self._changed:
-                if ready():
-                    return
-                self._wakers.append(wake)
-            await future
-
-    async def _wait_async(self) -> R_co:
-        try:
-            await self._changed_async(lambda: self.done)
-        finally:
-            if not self.done:
-                self.cancel()  # the awaiting coroutine was cancelled
-        return self._get()
-
-    def __await__(self) -> Generator[None, None, R_co]:
-        return self._wait_async().__await__()
-
-    async def __aiter__(self) -> AsyncIterator[Piece]:
-        if not self.streams:
-            raise TypeError("this call was not submitted with stream=True; await it")
-        try:
-            while True:
-                await self._changed_async(self._ready)
-                piece = self._take()
-                if piece is None:
-                    break
-                yield piece
-            self._settle(None)
-        except GeneratorExit:
-            self._settle(self._taken)  # the consumer stopped early
+        except TimeoutError:
             raise
         except BaseException:
-            self.cancel()  # the iterating coroutine was cancelled
+            self.cancel()
+            raise
+        return self._get()
+
+    def _wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Channel.wait; a call that reaches its deadline meanwhile ends."""
+        deadline = self.channel.deadline
+        left = None if deadline is None else max(deadline - time.monotonic(), 0)
+        if left is None or (timeout is not None and timeout < left):
+            return self.channel.wait(ready, timeout)
+        if not self.channel.wait(ready, left):
+            self._owner.end(self.channel, None, timed_out())
+        return True
+
+    def _get(self) -> R_co:
+        channel = self.channel
+        if not channel.ended:
+            self._owner.end(channel, None)
+        if channel.error is not None:
+            raise channel.error
+        return cast(R_co, channel.result)
+
+    # A stream.
+
+    def __iter__(self) -> Iterator[Piece]:
+        self._check_streams("use .result()")
+        return PieceIterator(self)
+
+    def next_piece(self) -> Piece | None:
+        """Waits for the next piece of a stream; None at its end. Raises as `result` does."""
+        self._check_streams("use .result()")
+        self._owner.check_caller()
+        try:
+            self._wait(self._has_piece)
+        except BaseException:
+            self.cancel()
+            raise
+        return self._take()
+
+    def __aiter__(self) -> AsyncPieceIterator:
+        self._check_streams("await it")
+        return AsyncPieceIterator(self)
+
+    async def __anext__(self) -> Piece:
+        self._check_streams("await it")
+        await self._wait_async(self._has_piece)
+        piece = self._take()
+        if piece is None:
+            raise StopAsyncIteration
+        return piece
+
+    def close(self) -> None:
+        """Leaves a stream: the tokens of the pieces taken are the state's. Ends any other call as `cancel` does."""
+        if self._coroutine is not None:
+            self._coroutine.close()
+        self.leave()
+
+    async def aclose(self) -> None:
+        """`close`, for contextlib.aclosing."""
+        self.close()
+
+    def _check_streams(self, instead: str) -> None:
+        if not self.streams:
+            raise TypeError(f"this call was not submitted with stream=True; {instead}")
+
+    def _has_piece(self) -> bool:
+        return self._taken < self.channel.num_pieces or self.done
+
+    def _take(self) -> Piece | None:
+        """The next piece, or None at a stream's end."""
+        channel = self.channel
+        if channel.error is not None:
+            raise channel.error
+        if self._taken < channel.num_pieces and not (self._left or channel.ended):
+            assert channel.piece is not None
+            piece = channel.piece(self._taken)
+            self._taken += 1
+            return piece
+        if not self._left:
+            self._get()
+        return None
+
+    def leave(self) -> None:
+        """What `close` does, before the state is used next. Never waits."""
+        self._left = True
+        if self.channel.ended:
+            return
+        if self.streams:
+            self._owner.post_end(self.channel, self._taken)
+        else:
+            self.cancel()
+
+    def __del__(self) -> None:
+        channel = getattr(self, "channel", None)  # None if __init__ was interrupted
+        if channel is not None and channel.streams:
+            self.leave()
+
+    # A coroutine, so that it can be awaited, or given to asyncio.create_task.
+
+    def __await__(self) -> Generator[Any, None, R_co]:
+        return self._result_async().__await__()
+
+    def send(self, value: Any) -> Any:
+        """Of a coroutine: for event loops."""
+        if self._coroutine is None:
+            self._coroutine = self._result_async()
+        return self._coroutine.send(value)
+
+    def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Any:  # noqa: ARG002
+        """Of a coroutine: for event loops."""
+        if self._coroutine is None:
+            self._coroutine = self._result_async()
+        return self._coroutine.throw(typ if val is None else val)
+
+    async def _result_async(self) -> R_co:
+        await self._wait_async(lambda: self.done)
+        return self._get()
+
+    async def _wait_async(self, ready: Callable[[], bool]) -> None:
+        """Until ready() holds. Whoever is cancelled while waiting cancels the call."""
+        import asyncio  # noqa: PLC0415 (a third of the time to import genlib; whoever awaits has it already)
+
+        self._owner.check_caller()
+        loop = asyncio.get_running_loop()
+
+        def resolve(future: asyncio.Future[None]) -> None:
+            if not future.done():
+                future.set_result(None)
+
+        try:
+            while True:
+                future: asyncio.Future[None] = loop.create_future()
+                if self.channel.on_change(ready, waker(loop, resolve, future)):
+                    return
+                await future
+        except BaseException:
+            self.cancel()
             raise
 
 
 def cancelled() -> CallCancelled:
-    """The error of a cancelled call."""
+    """The error of a call that somebody cancelled."""
     return CallCancelled("the call was cancelled; its state is unchanged")
+
+
+def timed_out() -> CallTimeout:
+    """The error of a call that took longer than its `timeout`."""
+    return CallTimeout("the call took longer than its `timeout`; its state is unchanged")
+
+
+def waker(loop: Any, resolve: Callable[[Any], None], future: Any) -> Callable[[], None]:
+    """Resolves a future of an event loop from another thread; nothing happens if the loop has closed."""
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(resolve, future)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+    return wake

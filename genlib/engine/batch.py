@@ -150,6 +150,6 @@ class Batch:
         )
         for row in self._top_rows:
             n = np.count_nonzero(out.top_token[row, : self.params.top_n[row]] >= 0)  # fewer if fewer logits are finite
-            tokens, logprobs = out.top_token[row, :n].tolist(), out.top_logprob[row, :n].tolist()
+            tokens, logprobs = out.top_token[row, :n].copy(), out.top_logprob[row, :n].copy()
             found[row] = found[row]._replace(top_tokens=tokens, top_logprobs=logprobs)
         return found

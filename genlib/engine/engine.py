@@ -3,34 +3,34 @@
 from __future__ import annotations
 
 import os
-import threading
 import time
-from collections.abc import Sequence
+import warnings
 
 from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import GenerateToken, Request, Score
 from ..calls.results import R
-from ..checks import check_bool, check_exactly_one, check_int, check_stop_sequences, check_text, refuse
-from ..errors import InvalidRequest
+from ..checks import check_bool, is_number, refuse
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for
 from ..jobs.search_slots import SearchSlots
 from ..model.base import LoadedModel
 from ..model.load import load
-from ..states.cache import Cache, pages_for
-from ..states.record import Record
+from ..states.cache import pages_for
 from ..states.score import ScoreResult
 from ..states.state import State
-from ..states.store import Store
 from .batch import Batch
+from .bell import Bell
+from .keeper import Keeper
 from .limits import Limits
 from .loop import Loop
+from .open_calls import OpenCalls
 from .options import Options
 from .scheduler import Scheduler
 from .stats import EngineStats
 
 
-class Engine:
+class Engine(Keeper):
     """Loads a model and runs calls on its states, many at a time. A context manager; many threads may use one engine.
 
     model: a Hugging Face checkpoint folder, a LoadedModel, or None (default) for the embedded model.
@@ -70,35 +70,28 @@ class Engine:
             state_dir=state_dir,
         )
         loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
-        self.tokenizer = loaded.tokenizer
         self.eos_ids = loaded.eos_ids
         self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
         self._model = loaded.model
         self._started = time.monotonic()
-        self.cache = Cache(options.num_pages(self._model.page_bytes))
-        self._limits = Limits.of(loaded, max_batch, self.cache.num_pages)
-        self.store = Store(self, self.cache)
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
+        limits = Limits.of(loaded, max_batch, options.num_pages(self._model.page_bytes))
+        super().__init__(loaded, limits, OpenCalls(self.scheduler, Bell()))
         searches = SearchSlots(
             max_batch, self.context_length, self.vocab_size, self.eos_ids, self.tokenizer.token_bytes
         )
-        batch = Batch(
-            self.scheduler.chunk,
-            max_batch,
-            pages_for(self.context_length),
-            self.vocab_size,
-            self.eos_ids,
-            searches.buffers,
-        )
+        longest = pages_for(self.context_length)
+        batch = Batch(self.scheduler.chunk, max_batch, longest, self.vocab_size, self.eos_ids, searches.buffers)
         self._model.prepare(batch.buffers, self.cache.num_pages)
-        self.loop = Loop(self._model, batch, self.cache, self.scheduler)
         self._resources = self._resources_of(searches, batch)
+        self.loop = Loop(self._model, batch, self.cache, self.scheduler, self.calls)
+        self.loop.start()
 
     def _resources_of(self, searches: SearchSlots, batch: Batch) -> Resources:
         return Resources(
-            runner=self.loop,
+            runner=self.calls,
             cache=self.cache,
             store=self.store,
             searches=searches,
@@ -108,25 +101,29 @@ class Engine:
             max_batch=self.scheduler.max_batch,
         )
 
-    @property
-    def lock(self) -> threading.RLock:
-        """Guards the states, the pages and the scheduler."""
-        return self.loop.lock
-
     def __enter__(self) -> Engine:
         return self
 
     def __exit__(self, *exc: object) -> None:
         self.close()
 
+    def __repr__(self) -> str:
+        return f"<Engine {self.model_name}{', closed' * self.loop.closed}>"
+
+    def __del__(self) -> None:
+        loop = getattr(self, "loop", None)  # None if it could not be made
+        if loop is not None and not loop.closed:
+            warnings.warn(f"{self!r} was not closed", ResourceWarning, source=self, stacklevel=2)
+            loop.close(wait=0)
+
     def close(self) -> None:
         """Ends all calls with EngineClosed and releases threads and memory. Idempotent."""
-        self.loop.close()
-        self._model.close()
+        self.loop.close(wait=None)
 
     def stats(self) -> EngineStats:
         """A snapshot of the engine's counters and current load."""
         with self.lock:
+            self.calls.heed()
             table, loop = self.cache.table, self.loop
             return EngineStats(
                 num_states=len(self.store),
@@ -142,106 +139,62 @@ class Engine:
                 uptime=time.monotonic() - self._started,
             )
 
-    # States.
+    def submit(self, request: Request[R], *, stream: bool = False, timeout: float | None = None) -> Call[R]:
+        """Starts a call, or queues it. Only GenerateToken can stream.
 
-    def create_state(
-        self,
-        prompt: str | None = None,
-        *,
-        tokens: Sequence[int] | None = None,
-        stop_sequences: Sequence[str] = (),
-        namespace: str = "",
-    ) -> State:
-        """Creates a state from a prompt (BOS is added, control tokens are not parsed) or from token ids, used as given.
-
-        stop_sequences: of calls that give none; at most 64. namespace: states share pages only within one. Raises
-        InvalidRequest, ContextLengthExceeded.
+        timeout: in seconds, after which the call ends with CallTimeout and its state is unchanged.
+        Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
+        InvalidRequest, at once; the state is unchanged then.
         """
-        check_exactly_one(prompt=prompt, tokens=tokens)
-        stops = check_stop_sequences(stop_sequences)
-        ids = self._first_tokens(prompt) if tokens is None else self._limits.check_tokens(tokens)
-        name = "prompt" if tokens is None else "tokens"
-        if not ids:
-            raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
-        self._limits.check_context(len(ids), name)
-        check_text("namespace", namespace)
-        with self.lock:
-            return self.store.add(Record.given(ids, stops, self.store.namespace(namespace)))
+        call = self._new_call(request, stream=stream, timeout=timeout)
+        try:
+            self._begin(request, call)
+        except BaseException:
+            call.cancel()  # if it was interrupted half way
+            raise
+        return call
 
-    def _first_tokens(self, prompt: str | None) -> list[int]:
-        return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
+    def run(self, request: Request[R], *, timeout: float | None = None) -> R:
+        """Runs a call to its end and returns what it answers. Raises as submit does, CallTimeout, and the call's error.
 
-    def state(self, state_id: str) -> State:
-        """The state with this id. Raises StateNotFound."""
-        with self.lock:
-            return self.store.get(state_id)
-
-    def states(self) -> list[State]:
-        """All states, oldest first."""
-        with self.lock:
-            return self.store.all()
-
-    def read(self, state: State) -> Record:
-        """The record of a state. Raises StateNotFound if the state is closed."""
-        return self.store.read(state)
-
-    def fork(self, state: State) -> State:
-        """See State.fork."""
-        with self.lock:
-            return self.store.fork(state)
-
-    def tokenize(self, text: str) -> tuple[int, ...]:
-        """The token ids of a text as a continuation, without BOS. Raises InvalidRequest."""
-        return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
-
-    def append(self, state: State, text: str) -> None:
-        """See State.append."""
-        token_ids = self.tokenize(text)
-        with self.lock:
-            self._limits.check_context(len(self.read(state).tokens) + len(token_ids), "text")
-            self.store.append(state, token_ids)
-
-    def truncate(self, state: State, num_tokens: int) -> None:
-        """See State.truncate."""
-        with self.lock:
-            check_int("num_tokens", num_tokens, 1, len(self.read(state).tokens))
-            self.store.truncate(state, num_tokens)
-
-    def close_state(self, state: State) -> None:
-        """See State.close."""
-        with self.lock:
-            self.store.close(state)
-
-    # Calls.
-
-    def submit(self, request: Request[R], *, stream: bool = False) -> Call[R]:
-        """Queues a call and returns its handle at once. stream: whether to iterate its tokens; GenerateToken only.
-
-        Raises InvalidRequest, StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed;
-        the state is then unchanged.
+        An exception that comes from elsewhere, such as KeyboardInterrupt, cancels the call.
         """
+        call = self._new_call(request, stream=False, timeout=timeout)
+        try:
+            self._begin(request, call)
+            return call.result()
+        except BaseException:
+            call.cancel()
+            raise
+
+    def _new_call(self, request: Request[R], *, stream: bool, timeout: float | None) -> Call[R]:
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
-        call: Call[R] = Call(self.loop, streams=stream)
+        if timeout is not None and not (is_number(timeout) and timeout > 0):
+            raise refuse("timeout", "be a number of seconds above 0, or None", timeout)
+        return Call(self.calls, Channel(streams=stream, timeout=timeout), self)
+
+    def _begin(self, request: Request[R], call: Call[R]) -> None:
+        channel = call.channel
         with self.lock:
-            record = self.read(request.state)
+            self.calls.heed()
+            self.calls.check_open()
+            record = self.store.read(request.state)
             ended = record.finished and not isinstance(request, Score)
             if not ended:
                 self._limits.check_request(request, len(record.tokens))
-            job = job_for(self._resources, call, request)
+            job = job_for(self._resources, channel, request)
             self._limits.check_pages(job.pages_needed())
             job.claim()
-            if ended:
-                job.answer_ended()
-                return call
             try:
-                self.loop.submit(job)
-            except Exception:
-                job.release()
+                if ended:
+                    channel.finish(job.answer_ended())
+                else:
+                    self.calls.submit(job)
+            except BaseException:
+                job.abandon()
                 raise
-        return call
 
     def score(self, state: State, text: str) -> Call[ScoreResult]:
-        """Submits the scoring of a text as a continuation of the state. See State.score."""
         return self.submit(Score(state, self.tokenize(text)))

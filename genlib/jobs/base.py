@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import Protocol
 
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.results import Result
 from ..sampling.masks import VocabularyMasks
 from ..sampling.token import SampledToken
@@ -19,10 +19,13 @@ from .sequence import Sequence, Wants
 
 
 class Runner(Protocol):
-    """The engine's loop, as a job sees it."""
+    """The engine, as a job sees it."""
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
         """Replaces a running sequence by others of its job."""
+
+    def generated(self, job: Job) -> None:
+        """All tokens of a stream have been drawn; the call ends when its consumer has taken them or leaves."""
 
     def finish(self, job: Job, result: Result) -> None:
         """Ends a job with the result of its call."""
@@ -46,20 +49,22 @@ class Job(ABC):
     """A running call. It owns the entries of its sequences, and frees each one or hands it over.
 
     width: maximum number of sequences that it runs at a time. record: a copy of the state's at the time of the call.
+    ended: see OpenCalls.
 
-    Methods are called with the engine's lock held, by the engine's thread; `settle` also by the consumer of a stream.
+    Methods are called with the engine's lock held: `claim`, `settle` and `abandon` by any thread, even while a step
+    uses what the job holds; the others by the engine's thread, between steps.
     """
 
     width = 1
 
-    def __init__(self, use: Resources, call: Call[Any], state: State) -> None:
+    def __init__(self, use: Resources, channel: Channel, state: State) -> None:
         """Raises StateNotFound."""
         self.use = use
         self.table = use.cache.table
-        self.call = call
+        self.channel = channel
         self.state = state
         self.record = use.store.read(state).copy()
-        self.cancelled = False
+        self.ended = False
         self._entries: set[int] = set()
 
     # Its life cycle.
@@ -72,19 +77,22 @@ class Job(ABC):
         """Locks the state if the job writes to it. Raises StateBusy."""
 
     @abstractmethod
-    def answer_ended(self) -> None:
-        """Finishes the call at once, with no tokens: an end of text has ended the state."""
+    def answer_ended(self) -> Result:
+        """The result for a state that an end of text has ended: no tokens."""
 
     @abstractmethod
     def start(self) -> list[Sequence] | None:
         """Reserves all pages that it can need and returns its first sequences; None if there are too few pages now."""
 
     def settle(self, taken: int | None) -> Result:
-        """Commits the tokens of a stream, or of its first `taken` pieces. Returns what was committed."""
+        """Commits all tokens, or those of the first `taken` pieces of a stream. Returns what was committed."""
         raise NotImplementedError("only generate_token streams")
 
+    def abandon(self) -> None:  # noqa: B027 (optional: most jobs only read)
+        """Unlocks the state, which is unchanged."""
+
     def release(self) -> None:
-        """Frees everything it holds; the state is unchanged."""
+        """Frees everything that its sequences hold. Called once, last."""
         for entry in self._entries:
             self.table.free(entry)
         self._entries.clear()

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from .._native import PAGE_SIZE
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import BeamSearch
 from ..calls.results import BeamResult
 from ..errors import ModelError
@@ -46,8 +45,8 @@ class PoolEntry:
 class BeamJob(BranchingJob):
     """K beams that step together. The state is left unchanged."""
 
-    def __init__(self, use: Resources, call: Call[Any], request: BeamSearch) -> None:
-        super().__init__(use, call, request.state)
+    def __init__(self, use: Resources, channel: Channel, request: BeamSearch) -> None:
+        super().__init__(use, channel, request.state)
         self.request = request
         self.width = request.num_beams
         stops = self.record.stop_sequences if request.stop_sequences is None else request.stop_sequences
@@ -172,10 +171,10 @@ class BeamJob(BranchingJob):
             lane = parents[lane]
         return tuple(reversed(found))
 
-    def answer_ended(self) -> None:
+    def answer_ended(self) -> BeamResult:
         k = self.request.num_return or self.request.num_beams
         states = tuple(self._state(None, ()) for _ in range(k)) if self.request.keep_states else ()
-        result = BeamResult(
+        return BeamResult(
             state_id=self.state.id,
             beams=("",) * k,
             scores=(0.0,) * k,
@@ -183,7 +182,6 @@ class BeamJob(BranchingJob):
             finished=(True,) * k,
             states=states,
         )
-        self.call.finish(result)
 
     def _finish(self, pool: list[PoolEntry]) -> None:
         found = pool[: self.request.num_return or self.request.num_beams]
@@ -191,7 +189,6 @@ class BeamJob(BranchingJob):
         states = []
         if self.request.keep_states:
             states = [self._state(h, ids) for h, ids in zip(found, token_ids, strict=True)]
-        self.release()
         result = BeamResult(
             state_id=self.state.id,
             beams=tuple(map(self._text, token_ids)),

@@ -84,12 +84,16 @@ class Continuation:
             self.ended, self.finish_reason = True, "stop_sequence"
             self.stop_sequence, self.match_end = stop, matcher.match_end
 
-    def _spell(self) -> None:
-        """Decodes the texts of all tokens, and flushes an incomplete code point at an end of text."""
+    def spell(self) -> int:
+        """Decodes the texts of all tokens, and flushes an incomplete code point at an end of text.
+
+        Returns the number of pieces that a stream has so far.
+        """
         for one in self._shown[len(self._texts) :]:
             self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(one.token_id)))
         if self.finish_reason == "end_of_text" and self._decoder.pending:
             self._flushed = self._decoder.flush()
+        return len(self._texts) + bool(self._flushed)
 
     def _likelihoods(self, tokens: list[SampledToken]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Probabilities and their logarithms, of the requested kind."""
@@ -104,35 +108,36 @@ class Continuation:
         return tuple(
             tuple(
                 TopLogprob(self._tokenizer.token_bytes(token).decode("utf-8", "replace"), token, logprob)
-                for token, logprob in zip(one.top_tokens, one.top_logprobs, strict=True)
+                for token, logprob in zip(one.top_tokens.tolist(), one.top_logprobs.tolist(), strict=True)
             )
             for one in tokens
         )
 
-    def piece(self, state_id: str) -> Piece | None:
-        """The last token as a piece of a stream; None for an end of text that adds no text."""
-        self._spell()
-        shown = self.finish_reason != "end_of_text"
-        if not shown and not self._flushed:
-            return None
-        last = self._shown[-1:] if shown else []
+    def piece(self, state_id: str, i: int) -> Piece:
+        """The i-th piece of a stream: a token, or an incomplete code point flushed at an end of text.
+
+        Any thread may call this once `spell` has counted the piece, even while further tokens arrive.
+        """
+        reason = self.finish_reason  # before the tokens are counted: it is set when they all are there
+        shown = self._shown[i : i + 1]
+        ends = not shown or (reason == "stop_sequence" and i + 1 == len(self._shown))
         return Piece(
-            text=self._texts[-1] if shown else self._flushed,
-            new_tokens=tuple(self._texts[-1:] if shown else ()),
-            token_ids=tuple(one.token_id for one in last),
-            **self._about(state_id, last),
+            text=self._texts[i] if shown else self._flushed,
+            new_tokens=tuple(self._texts[i : i + 1]),
+            token_ids=tuple(one.token_id for one in shown),
+            **self._about(state_id, shown, reason if ends else None),
         )
 
-    def _about(self, state_id: str, tokens: list[SampledToken]) -> dict[str, Any]:
-        """The fields that a piece and a result have in common."""
+    def _about(self, state_id: str, tokens: list[SampledToken], reason: FinishReason | None) -> dict[str, Any]:
+        """The fields that a piece and a result have in common. reason: why the last of these tokens ended the call."""
         probabilities, logprobs = self._likelihoods(tokens)
         return {
             "state_id": state_id,
             "probabilities": probabilities,
             "logprobs": logprobs,
-            "finished": self.finish_reason is not None,
-            "finish_reason": self.finish_reason,
-            "stop_sequence": self.stop_sequence,
+            "finished": reason is not None,
+            "finish_reason": reason,
+            "stop_sequence": None if reason is None else self.stop_sequence,
             "seed": self.seed,
             "top_logprobs": self._tops(tokens),
         }
@@ -153,7 +158,7 @@ class Continuation:
 
     def result(self, state_id: str, state: State | None = None) -> TokenResult:
         """The result. A code point left incomplete by an end of text becomes U+FFFD in the last token's text."""
-        self._spell()
+        self.spell()
         texts = self._texts.copy()
         if self._flushed and texts:
             texts[-1] += self._flushed
@@ -162,5 +167,5 @@ class Continuation:
             new_tokens=tuple(texts),
             token_ids=tuple(self.token_ids[: len(texts)]),
             state=state,
-            **self._about(state_id, self._shown),
+            **self._about(state_id, self._shown, self.finish_reason),
         )

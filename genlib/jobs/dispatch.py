@@ -5,7 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
 from ..checks import refuse
 from .base import Job, Resources
@@ -15,17 +15,17 @@ from .score import ScoreJob
 from .token import TokenJob
 
 
-def job_for(use: Resources, call: Call[Any], request: Request[Any]) -> Job:
+def job_for(use: Resources, channel: Channel, request: Request[Any]) -> Job:
     """Creates the job of a request, with a seed if the caller gave none. Raises StateNotFound."""
     match request:
         case GenerateToken():
-            return TokenJob(use, call, request, _seed(request))
+            return TokenJob(use, channel, request, _seed(request))
         case GenerateMulti():
-            return MultiJob(use, call, request, _seed(request))
+            return MultiJob(use, channel, request, _seed(request))
         case BeamSearch():
-            return BeamJob(use, call, request)
+            return BeamJob(use, channel, request)
         case Score():
-            return ScoreJob(use, call, request)
+            return ScoreJob(use, channel, request)
     raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch or Score", request)
 
 

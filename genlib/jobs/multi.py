@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from .._native import PAGE_SIZE
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import GenerateMulti
 from ..calls.results import MultiResult
 from ..sampling.masks import forked
@@ -32,8 +30,8 @@ def splitmix64(stream: int, i: int) -> int:
 class MultiJob(BranchingJob):
     """n sequences, `width` at a time. The state is left unchanged."""
 
-    def __init__(self, use: Resources, call: Call[Any], request: GenerateMulti, seed: int) -> None:
-        super().__init__(use, call, request.state)
+    def __init__(self, use: Resources, channel: Channel, request: GenerateMulti, seed: int) -> None:
+        super().__init__(use, channel, request.state)
         self.request = request
         self.seed = seed
         self.width = min(request.n, use.max_batch)
@@ -101,7 +99,7 @@ class MultiJob(BranchingJob):
             self._free(seq.entry)
         self.use.runner.replace(seq, self._successor())
         if not self._left:
-            self._finish()
+            self.use.runner.finish(self, self._result())
 
     def _successor(self) -> list[Sequence]:
         """The sequence that replaces one that has ended, if any is left to start."""
@@ -113,12 +111,12 @@ class MultiJob(BranchingJob):
             self._tickets.append(ticket)
         return [self._next_sequence()]
 
-    def answer_ended(self) -> None:
+    def answer_ended(self) -> MultiResult:
         for _ in range(self.request.n):
             self._next_continuation()
-        self._finish()
+        return self._result()
 
-    def _finish(self) -> None:
+    def _result(self) -> MultiResult:
         results = []
         for i, c in enumerate(self._continuations):
             state = None
@@ -128,9 +126,7 @@ class MultiJob(BranchingJob):
                     self._entries.remove(entry)
                 state = self._keep(c, self._random_stream(i), entry)
             results.append(c.result(self.state.id, state))
-        self.release()
-        result = MultiResult(state_id=self.state.id, continuations=tuple(results), seed=self.seed)
-        self.use.runner.finish(self, result)
+        return MultiResult(state_id=self.state.id, continuations=tuple(results), seed=self.seed)
 
     def _keep(self, c: Continuation, random_stream: int, entry: int | None) -> State:
         return self.use.store.keep(self.record, c.generated, random_stream, entry)

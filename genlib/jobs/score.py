@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import Score
 from ..states.cache import as_int32, pages_for
 from ..states.score import ScoreResult
@@ -15,15 +13,15 @@ from .sequence import Sequence, Wants
 class ScoreJob(Job):
     """One sequence of known tokens, each of which takes one row of logits."""
 
-    def __init__(self, use: Resources, call: Call[Any], request: Score) -> None:
-        super().__init__(use, call, request.state)
+    def __init__(self, use: Resources, channel: Channel, request: Score) -> None:
+        super().__init__(use, channel, request.state)
         self.token_ids = request.token_ids
         self._logprobs: list[float] = []
 
     def pages_needed(self) -> int:
         return pages_for(len(self.record.tokens) + len(self.token_ids)) + 1
 
-    def answer_ended(self) -> None:
+    def answer_ended(self) -> ScoreResult:
         raise AssertionError("an ended state is scored like any other")
 
     def start(self) -> list[Sequence] | None:
@@ -39,7 +37,6 @@ class ScoreJob(Job):
     def on_scores(self, logprobs: list[float]) -> None:
         self._logprobs += logprobs
         if len(self._logprobs) == len(self.token_ids):
-            self.release()
             result = ScoreResult(
                 state_id=self.state.id,
                 token_ids=self.token_ids,

@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-from ..calls.call import Call
+from ..calls.channel import Channel
 from ..calls.requests import GenerateToken
-from ..calls.results import TokenResult
+from ..calls.results import Piece, TokenResult
 from ..sampling.sampler import CallSampler
 from ..sampling.token import SampledToken
 from ..states.cache import pages_for
@@ -16,26 +14,28 @@ from .sequence import Sequence, Wants
 
 
 class TokenJob(Job):
-    """One sequence, whose entry becomes the state's when the call is committed."""
+    """One sequence, whose tokens become the state's."""
 
-    def __init__(self, use: Resources, call: Call[Any], request: GenerateToken, seed: int) -> None:
-        super().__init__(use, call, request.state)
+    def __init__(self, use: Resources, channel: Channel, request: GenerateToken, seed: int) -> None:
+        super().__init__(use, channel, request.state)
         self.request = request
         self.continuation = Continuation(request, self.record, use.tokenizer, use.eos_ids, seed)
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )
         self._entry: int | None = None
+        self._parked = False  # the entry is in the cache, which may drop it
+        self._committed: int | None = None  # the version of the state's record that holds the tokens
+        channel.piece = self._piece
 
     def pages_needed(self) -> int:
         return pages_for(len(self.record.tokens) + self.request.max_tokens) + 1
 
     def claim(self) -> None:
-        self.use.store.lock(self.state, self.call)
+        self.use.store.lock(self.state, self.channel)
 
-    def answer_ended(self) -> None:
-        self.use.store.unlock(self.state, self.call)
-        self.call.finish(self._result())
+    def answer_ended(self) -> TokenResult:
+        return self.settle(None)
 
     def start(self) -> list[Sequence] | None:
         self._entry = self._open(len(self.record.tokens), self.request.max_tokens)
@@ -50,33 +50,39 @@ class TokenJob(Job):
     def on_token(self, seq: Sequence, token: SampledToken) -> None:
         c = self.continuation
         c.take(seq, token)
-        if self.call.streams:
-            piece = c.piece(self.state.id)
-            if piece is not None:
-                self.call.push(piece)
+        if not self.channel.streams:
+            if c.ended:
+                self.use.runner.finish(self, self.settle(None))
+            return
+        self.channel.offer(c.spell())
         if c.ended:
-            if not self.call.streams:
-                self._commit()
-            self.use.runner.finish(self, self._result())
+            self._park()
+            self.use.runner.generated(self)
+
+    def _piece(self, i: int) -> Piece:
+        return self.continuation.piece(self.state.id, i)
 
     def settle(self, taken: int | None) -> TokenResult:
+        c = self.continuation
         if taken is not None:
-            self.continuation.keep(taken)
-        self._commit()
-        return self._result()
+            c.keep(taken)
+        self._committed = self.use.store.commit(self.state, c.generated, self.channel)
+        return c.result(self.state.id)
 
-    def _commit(self) -> None:
-        c, entry = self.continuation, self._entry
-        if entry is not None:
-            self._entries.discard(entry)
-            num_tokens = len(self.record.tokens) + len(c.token_ids)
-            self.table.truncate(entry, min(self.table.length(entry), num_tokens))
-        self.use.store.commit(self.state, c.generated, entry, self.call)
-        self._entry = None
+    def abandon(self) -> None:
+        self.use.store.unlock(self.state, self.channel)
 
-    def _result(self) -> TokenResult:
-        return self.continuation.result(self.state.id)
+    def _park(self) -> None:
+        """Lets the cache have the pages while the reader of the stream takes its time."""
+        assert self._entry is not None
+        self._entries.discard(self._entry)
+        self.use.cache.park(self, self._entry)
+        self._entry, self._parked = None, True
 
     def release(self) -> None:
+        entry = self.use.cache.unpark(self) if self._parked else self._entry
+        self._entry, self._parked = None, False
+        if entry is not None:
+            self._entries.discard(entry)
+            self.use.store.give(self.state, self._committed, entry)
         super().release()
-        self.use.store.unlock(self.state, self.call)

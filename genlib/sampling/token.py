@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import NamedTuple
+
+import numpy as np
+
+from ..ops.arrays import Float32, Int32
+
+_NO_TOKENS, _NO_LOGPROBS = np.zeros(0, np.int32), np.zeros(0, np.float32)
 
 
 class SampledToken(NamedTuple):
@@ -16,5 +21,5 @@ class SampledToken(NamedTuple):
     probability: float
     logprob: float
     sampling_probability: float
-    top_tokens: Collection[int] = ()
-    top_logprobs: Collection[float] = ()
+    top_tokens: Int32 = _NO_TOKENS
+    top_logprobs: Float32 = _NO_LOGPROBS

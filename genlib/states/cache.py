@@ -26,6 +26,10 @@ def as_int32(token_ids: Sequence[int]) -> Int32:
     return np.asarray(token_ids, dtype=np.int32)
 
 
+def _parked(owner: object) -> str:
+    return f"call-{id(owner)}"  # it lives as long as what it has parked
+
+
 class Cache:
     """The entries of idle states, least recently used first, and the table that holds all entries."""
 
@@ -86,6 +90,16 @@ class Cache:
         self.table.unreserve(entry)
         self.drop(state_id)
         self._idle[state_id] = (entry, record.version)
+
+    def park(self, owner: object, entry: int) -> None:
+        """Keeps an entry for `owner`, whose last token was drawn. It may be dropped from now on."""
+        self.table.unreserve(entry)
+        self._idle[_parked(owner)] = (entry, -1)
+
+    def unpark(self, owner: object) -> int | None:
+        """Gives the entry back, if it was not dropped."""
+        kept = self._idle.pop(_parked(owner), None)
+        return None if kept is None else kept[0]
 
     def adopt(self, state_id: str, record: Record, entry: int) -> None:
         """Shares `entry`, whose tokens are a prefix of the record's, with a state that has less of them computed."""

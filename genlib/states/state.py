@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import threading
 from typing import Protocol
 
-from ..text.tokenizer import Tokenizer
 from .record import Record
 from .score import ScoreResult
 
@@ -19,11 +17,8 @@ class Scoring(Protocol):
 class Owner(Protocol):
     """The engine, as a state sees it."""
 
-    tokenizer: Tokenizer
-
-    @property
-    def lock(self) -> threading.RLock: ...
     def read(self, state: State) -> Record: ...
+    def text(self, state: State) -> str: ...
     def fork(self, state: State) -> State: ...
     def append(self, state: State, text: str) -> None: ...
     def truncate(self, state: State, num_tokens: int) -> None: ...
@@ -46,7 +41,7 @@ class State:
         self._record = record
 
     def __repr__(self) -> str:
-        return f"<State {self.id}, {self.num_tokens} tokens>"
+        return f"<State {self.id}, {len(self._record.tokens)} tokens>"
 
     def __enter__(self) -> State:
         return self
@@ -72,8 +67,7 @@ class State:
     @property
     def text(self) -> str:
         """The whole text, including the prompt. A character is shown once all its bytes are there."""
-        with self._owner.lock:
-            return self._owner.read(self).text(self._owner.tokenizer)
+        return self._owner.text(self)
 
     @property
     def finished(self) -> bool:

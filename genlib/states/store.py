@@ -86,6 +86,10 @@ class Store:
         if state.id in self._writers:
             raise StateBusy(f"another call is writing to state {state.id!r}; wait for it, or fork the state")
 
+    def writer(self, state: State) -> object | None:
+        """Who is writing to a state."""
+        return self._writers.get(state.id)
+
     def lock(self, state: State, writer: object) -> None:
         """Makes `writer` the only one that may write to the state. Raises like check_idle."""
         self.check_idle(state)
@@ -96,13 +100,23 @@ class Store:
         if self._writers.get(state.id) is writer:
             del self._writers[state.id]
 
-    def commit(self, state: State, new: Generated, entry: int | None, writer: object) -> None:
-        """Appends a call's tokens to its state and unlocks it. `entry`, if given, holds them and becomes its cache."""
+    def commit(self, state: State, new: Generated, writer: object) -> int:
+        """Appends a call's tokens to its state and unlocks it. Returns the record's version."""
         record = self.read(state)
         record.generate(new)
-        if entry is not None:
-            self._cache.keep(state.id, record, entry)
         self.unlock(state, writer)
+        return record.version
+
+    def give(self, state: State, version: int | None, entry: int) -> None:
+        """Makes an entry the state's own, whose tokens begin those of this version; frees it if the state has
+        changed since, or was closed, or nothing was committed (None)."""
+        table, record = self._cache.table, state._record
+        if version is None or not self._is_open(state) or record.version != version:
+            table.free(entry)
+            return
+        table.unreserve(entry)
+        table.truncate(entry, min(table.length(entry), len(record.tokens)))
+        self._cache.keep(state.id, record, entry)
 
     def append(self, state: State, token_ids: Sequence[int]) -> None:
         """Appends the tokens of a given text. Raises like check_idle."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections import namedtuple
 
 from torch import Tensor
@@ -44,11 +43,15 @@ def run(logits: Tensor, searches: Searches, workspace: BeamWorkspace) -> None:
     tensors = SearchTensors(*(getattr(searches, name) for name in _NAMES))
     work = workspace.work._replace(listed=workspace.work.listed.view(logits.dtype))
     kind = kind_of((logits, *tensors), (rows.stride, V))
-    launch = functools.partial(workspace.launcher.launch, kind=kind)
-    step = {"logits": rows, "searches": tensors, "work": work}
-    bounds = step | {"num_slots": len(searches.live)}
-    launch(beam_bounds, (S * num_tiles(V),), bounds, {"GROUPS": groups_of_tile(V)}, num_warps=1)
-    strides = {"norms_stride": searches.norms.stride(0), "past_stride": searches.past_token.stride(0)}
-    size = log_size(searches.most_candidates)
-    grid, step = (S * num_blocks(V),), step | strides | {"num_eos": len(searches.eos_ids)}
-    launch(beam_rows, grid, step, {"LOG_SIZE": size}, **CONFIGURATIONS[size])
+    arguments = {
+        "logits": rows,
+        "searches": tensors,
+        "work": work,
+        "num_slots": len(searches.live),
+        "num_eos": len(searches.eos_ids),
+        "norms_stride": searches.norms.stride(0),
+        "past_stride": searches.past_token.stride(0),
+    }
+    launch, size = workspace.launcher.launch, log_size(searches.most_candidates)
+    launch(beam_bounds, (S * num_tiles(V),), arguments, {"GROUPS": groups_of_tile(V)}, kind, num_warps=1)
+    launch(beam_rows, (S * num_blocks(V),), arguments, {"LOG_SIZE": size}, kind, **CONFIGURATIONS[size])

@@ -53,14 +53,13 @@ class Launcher:
         grid: tuple[int, ...],
         arguments: Mapping[str, Any],
         constants: Mapping[str, Any],
-        *,
         kind: Hashable,
         **options: Any,
     ) -> None:
         """Launches a kernel on the current stream of the current device, which must be the launcher's.
 
-        arguments: by name, in any order. constants: the kernel's last parameters, in their order. kind: of the call,
-        by `kind_of`; None leaves the choice to Triton.
+        arguments: by name; the kernel takes those that it has parameters for. constants: its last parameters, in their
+        order. kind: of the call, by `kind_of`; None leaves the choice to Triton.
         """
         key = (id(kernel), kind, *constants.values())
         known = None if kind is None else self._known.get(key)

@@ -37,4 +37,5 @@ def array_of(logits: torch.Tensor) -> npt.NDArray[Any]:
 
 def row_stride(logits: torch.Tensor) -> int:
     """Elements from a row to the next. That of an only row is never used, and given as most calls have it: V."""
-    return logits.stride(0) if len(logits) > 1 else logits.shape[1]
+    rows, V = logits.shape
+    return logits.stride(0) if rows > 1 else V

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Hashable
 from dataclasses import dataclass
+from typing import Any
 
 from ..row.launcher import Launcher, name_callees_first
 from ..row.sizes import num_tiles
@@ -48,19 +48,29 @@ SWEEP_REGISTERS, CHOOSE_REGISTERS, FINISH_REGISTERS = 160, 168, 240
 def run(call: Launch, work: Work, out: Outputs, launcher: Launcher) -> None:
     """Launches the kernels of a call on the current stream, and waits for none. S is at least 1."""
     S, V = call.logits.data.shape
-    work = _views(call, work)
-    sweep_rows(call, work, launcher)
-    launch = functools.partial(launcher.launch, kind=call.kind)
-    plain = {"PLAIN": call.plain}
-    row = {"logits": call.logits, "changes": call.changes, "given": call.given, "work": work, "room": room_inside(V)}
-    draw = row | {"draws": call.draws, "out": out}
-    launch(choose, (S,), draw, plain | {"TRUNCATES": call.truncates}, num_warps=4, maxnreg=CHOOSE_REGISTERS)
+    arguments = {
+        "logits": call.logits,
+        "settings": call.settings,
+        "draws": call.draws,
+        "changes": call.changes,
+        "work": _views(call, work),
+        "out": out,
+        "given": call.given,
+        "top_k": call.integers.top_k,
+        "top_p_bits": call.integers.top_p_bits,
+        "stream": call.integers.stream,
+        "top_n": call.top_n,
+        "room": room_inside(V),
+    }
+    sweep_rows(call, arguments, launcher)
+    launch, kind, plain = launcher.launch, call.kind, {"PLAIN": call.plain}
+    cuts = {"PLAIN": call.plain, "TRUNCATES": call.truncates}
+    launch(choose, (S,), arguments, cuts, kind, num_warps=4, maxnreg=CHOOSE_REGISTERS)
     if call.truncates:
-        launch(split, (S * num_tiles(V),), row, plain, num_warps=2)
-        launch(finish, (S,), draw, plain, num_warps=8, maxnreg=FINISH_REGISTERS)
+        launch(split, (S * num_tiles(V),), arguments, plain, kind, num_warps=2)
+        launch(finish, (S,), arguments, plain, kind, num_warps=8, maxnreg=FINISH_REGISTERS)
     if call.top_n:
-        likely = {"logits": call.logits, "top_n": call.top_n, "work": work, "out": out}
-        launch(tops, (S,), likely, {}, num_warps=4)
+        launch(tops, (S,), arguments, {}, kind, num_warps=4)
 
 
 def _views(call: Launch, work: Work) -> Work:
@@ -73,24 +83,13 @@ def _views(call: Launch, work: Work) -> Work:
     return work._replace(**views)
 
 
-def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
+def sweep_rows(call: Launch, arguments: dict[str, Any], launcher: Launcher) -> None:
     """Peaks, thresholds and masses of all rows, by groups of rows of which two fit into the cache.
 
     So a row is read from device memory once. In a group's turn the masses of the group before are worked out.
     """
     S, V = call.logits.data.shape
     constants = {"PLAIN": call.plain, "LISTS": call.truncates or call.top_n > 0}
-    arguments = {
-        "logits": call.logits,
-        "settings": call.settings,
-        "changes": call.changes,
-        "work": work,
-        "given": call.given,
-        "top_k": call.integers.top_k,
-        "top_p_bits": call.integers.top_p_bits,
-        "stream": call.integers.stream,
-        "top_n": call.top_n,
-    }
     # One warp has a tile in its registers; with mask or edits it would hold too much.
     options = {"num_warps": 1} if call.plain else {"num_warps": 2, "maxnreg": SWEEP_REGISTERS}
     size, behind = group_size(S, V * call.logits.data.element_size()), 0
@@ -99,5 +98,5 @@ def sweep_rows(call: Launch, work: Work, launcher: Launcher) -> None:
         ahead = max(0, min(size, S - first))
         grid = (-(-num_tiles(V) // each), ahead + behind)
         arguments.update(first=min(first, S), ahead=ahead, behind=behind, each=each)
-        launcher.launch(sweep, grid, arguments, constants, kind=call.kind, **options)
+        launcher.launch(sweep, grid, arguments, constants, call.kind, **options)
         behind = ahead

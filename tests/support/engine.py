@@ -133,17 +133,18 @@ def check_pages_back(engine: genlib.Engine) -> None:
         assert table.num_free == table.num_pages
 
 
-def engines() -> Iterator[genlib.Engine]:
+def engines(model: FakeModel | None = None, **limits: int) -> Iterator[genlib.Engine]:
     """For a fixture: of an engine that must have all pages back in the end."""
-    with fake_engine() as engine:
+    with fake_engine(model, **limits) as engine:
         yield engine
+        wait_until_idle(engine)
         for state in engine.states():
             state.close()
         check_pages_back(engine)
 
 
 def wait_until_idle(engine: genlib.Engine) -> None:
-    while not (engine.scheduler.idle and not engine.loop._cancelled):
+    while engine.calls.any_left:
         time.sleep(0.001)
 
 
@@ -151,3 +152,24 @@ def ids(engine: genlib.Engine, prompt: str = PROMPT, **options) -> tuple[int, ..
     """The tokens of a new state's first call."""
     with engine.create_state(prompt) as state:
         return genlib.generate_token(state, **options).token_ids
+
+
+class SlowModel(FakeModel):
+    """Steps take a while, so that things happen in the middle of one."""
+
+    def run(self, num_tokens: int) -> None:
+        time.sleep(0.002)
+        super().run(num_tokens)
+
+
+def slow_engines() -> Iterator[genlib.Engine]:
+    """For a fixture: of an engine in whose steps much can happen."""
+    yield from engines(SlowModel(context_length=2000), pages=400)
+
+
+def check_free(state: genlib.State, tokens: tuple[int, ...], taken: int) -> None:
+    """It has the prompt and what was taken, and can be used."""
+    assert state.tokens == (*tokens, *state.tokens[len(tokens) :])
+    assert state.num_tokens == len(tokens) + taken
+    state.append("x")
+    assert len(genlib.generate_token(state, max_tokens=2).token_ids) == 2

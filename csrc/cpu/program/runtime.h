@@ -29,7 +29,7 @@ class Runtime {
   Runtime(int threads, Width width) : width_(width) {
     GENLIB_CHECK(threads >= 1 && threads <= 1024, "`threads` must be from 1 to 1024, got ", threads);
     GENLIB_CHECK(is_supported(width), "`width` must be one that this machine can run: see cpu_widths()");
-    pool_ = std::make_unique<ThreadPool>(threads);
+    pool_.reset(new ThreadPool(threads));
     scratch_.resize(static_cast<size_t>(threads));
     threads_ = threads;
     cache_bytes_ = last_cache_bytes() / 4 * 3;
@@ -70,7 +70,7 @@ class Runtime {
   Width width_;
   int threads_ = 0;
   std::mutex mutex_;
-  std::unique_ptr<ThreadPool> pool_;
+  std::unique_ptr<ThreadPool, EndPool> pool_;
   std::vector<Memory> scratch_;
   Memory shared_;
   size_t working_set_ = 0;

@@ -1,0 +1,85 @@
+"""What a call's job tells its handle: pieces that can be taken, then the end.
+
+The job writes, with its engine's lock held; any thread or event loop reads. Nothing here is reached by a finaliser.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+from .results import Piece, Result
+
+
+class Channel:
+    """Of one call. It ends once: with a result or with an error, whichever comes first.
+
+    streams: whether pieces can be taken. num_pieces: how many there are. complete: there will be no more.
+    deadline: when the call is to end at the latest, by time.monotonic(), or None.
+    """
+
+    def __init__(self, *, streams: bool, timeout: float | None = None) -> None:
+        self.streams = streams
+        self.deadline = None if timeout is None else time.monotonic() + timeout
+        self.num_pieces = 0
+        self.complete = False
+        self.result: Result | None = None
+        self.error: BaseException | None = None
+        self.piece: Callable[[int], Piece] | None = None  # the i-th, set by the job of a stream
+        self._changed = threading.Condition(threading.Lock())
+        self._wakers: list[Callable[[], None]] = []
+
+    @property
+    def ended(self) -> bool:
+        """Whether the result, or the error, is there."""
+        return self.result is not None or self.error is not None
+
+    # The job's side.
+
+    def offer(self, num_pieces: int) -> None:
+        """So many pieces can be taken now."""
+        self.num_pieces = num_pieces
+        self._wake()
+
+    def finish_pieces(self) -> None:
+        """No more pieces will come; the call ends when they are taken, or left."""
+        self.complete = True
+        self._wake()
+
+    def finish(self, result: Result) -> None:
+        """The call has ended well."""
+        if not self.ended:
+            self.result, self.complete = result, True
+            self._wake()
+
+    def fail(self, error: BaseException) -> None:
+        """The call has ended with an error; pieces that were not taken are dropped."""
+        if not self.ended:
+            self.error, self.complete = error, True
+            self._wake()
+
+    def _wake(self) -> None:
+        with self._changed:
+            self._changed.notify_all()
+            wakers, self._wakers = self._wakers, []
+        for wake in wakers:
+            wake()
+
+    # The handle's side.
+
+    def wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
+        """Waits until ready() holds; False if it does not after `timeout` seconds."""
+        with self._changed:
+            return self._changed.wait_for(ready, timeout)
+
+    def on_change(self, ready: Callable[[], bool], wake: Callable[[], None]) -> bool:
+        """Has wake() called at the next change, unless ready() holds already, which it then returns.
+
+        wake() is called by the engine's thread: it must be quick, and must not raise.
+        """
+        with self._changed:
+            if ready():
+                return True
+            self._wakers.append(wake)
+            return False

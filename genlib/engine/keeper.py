@@ -1,0 +1,128 @@
+"""The states of an engine: how they are made, found, read and changed."""
+
+from __future__ import annotations
+
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from contextlib import nullcontext
+
+from ..calls.call import Call
+from ..checks import check_exactly_one, check_int, check_stop_sequences, check_text
+from ..errors import InvalidRequest
+from ..model.base import LoadedModel
+from ..states.cache import Cache
+from ..states.record import Record
+from ..states.score import ScoreResult
+from ..states.state import State
+from ..states.store import Store
+from .limits import Limits
+from .open_calls import OpenCalls
+
+
+class Keeper(ABC):
+    """The states' side of an engine. `calls`: what ends the calls that write to them."""
+
+    def __init__(self, loaded: LoadedModel, limits: Limits, calls: OpenCalls) -> None:
+        self.tokenizer = loaded.tokenizer
+        self.calls = calls
+        self.cache = Cache(limits.num_pages)
+        self.store = Store(self, self.cache)
+        self._limits = limits
+
+    @property
+    def lock(self) -> threading.Lock:
+        """Guards the states, the pages and the scheduler."""
+        self.calls.check_caller()
+        return self.calls.lock
+
+    def create_state(
+        self,
+        prompt: str | None = None,
+        *,
+        tokens: Sequence[int] | None = None,
+        stop_sequences: Sequence[str] = (),
+        namespace: str = "",
+    ) -> State:
+        """Creates a state from a prompt (BOS is added, control tokens are not parsed) or from token ids, used as given.
+
+        stop_sequences: of calls that give none; at most 64. namespace: states share pages only within one. Raises
+        InvalidRequest, ContextLengthExceeded.
+        """
+        check_exactly_one(prompt=prompt, tokens=tokens)
+        stops = check_stop_sequences(stop_sequences)
+        ids = self._first_tokens(prompt) if tokens is None else self._limits.check_tokens(tokens)
+        name = "prompt" if tokens is None else "tokens"
+        if not ids:
+            raise InvalidRequest(f"`{name}` must not be empty: this model has no BOS to begin with", param=name)
+        self._limits.check_context(len(ids), name)
+        check_text("namespace", namespace)
+        with self.lock:
+            self.calls.heed()
+            self.calls.check_open()
+            return self.store.add(Record.given(ids, stops, self.store.namespace(namespace)))
+
+    def _first_tokens(self, prompt: str | None) -> list[int]:
+        return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
+
+    def state(self, state_id: str) -> State:
+        """The state with this id. Raises StateNotFound."""
+        with self.lock:
+            self.calls.heed()
+            return self.store.get(state_id)
+
+    def states(self) -> list[State]:
+        """All states, oldest first."""
+        with self.lock:
+            self.calls.heed()
+            return self.store.all()
+
+    def read(self, state: State) -> Record:
+        """The record of a state. Raises StateNotFound if the state is closed."""
+        if self.calls.any_posted and not self.calls.on_thread:
+            with self.lock:
+                self.calls.heed()
+        return self.store.read(state)
+
+    def text(self, state: State) -> str:
+        """See State.text. A token mask may ask for it too, which the engine's thread calls with the lock held."""
+        record = self.read(state)
+        with nullcontext() if self.calls.on_thread else self.lock:
+            return record.text(self.tokenizer)
+
+    def fork(self, state: State) -> State:
+        """See State.fork."""
+        with self.lock:
+            self.calls.heed()
+            self.calls.check_open()
+            return self.store.fork(state)
+
+    def tokenize(self, text: str) -> tuple[int, ...]:
+        """The token ids of a text as a continuation, without BOS. Raises InvalidRequest."""
+        return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
+
+    def append(self, state: State, text: str) -> None:
+        """See State.append."""
+        token_ids = self.tokenize(text)
+        with self.lock:
+            self.calls.heed()
+            self._limits.check_context(len(self.store.read(state).tokens) + len(token_ids), "text")
+            self.store.append(state, token_ids)
+
+    def truncate(self, state: State, num_tokens: int) -> None:
+        """See State.truncate."""
+        with self.lock:
+            self.calls.heed()
+            check_int("num_tokens", num_tokens, 1, len(self.store.read(state).tokens))
+            self.store.truncate(state, num_tokens)
+
+    def close_state(self, state: State) -> None:
+        """See State.close."""
+        with self.lock:
+            self.calls.heed()
+            self.calls.drop_unread(self.store.writer(state))
+            self.store.close(state)
+
+    @abstractmethod
+    def score(self, state: State, text: str) -> Call[ScoreResult]:
+        """Log-probabilities of a text's tokens, were they to follow the state."""

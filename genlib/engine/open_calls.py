@@ -1,0 +1,185 @@
+"""The calls that have not ended, and how each does: the one place, whatever way it ends.
+
+A call ends in two parts. At once, with the lock held: its tokens are committed or not, its state is free, its handle is
+told. What its sequences hold is given back later, between two steps, since the step that is on may be using it.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import threading
+import time
+from collections import deque
+from typing import NamedTuple
+
+from ..calls.call import timed_out
+from ..calls.channel import Channel
+from ..calls.results import Result
+from ..errors import CallCancelled, EngineClosed, EngineForked, GenlibError, QueueFull, ReentrantCall
+from ..jobs.base import Job
+from ..jobs.sequence import Sequence
+from .bell import Bell
+from .scheduler import Scheduler
+
+log = logging.getLogger("genlib")
+
+
+class End(NamedTuple):
+    """See CallOwner.end."""
+
+    channel: Channel
+    taken: int | None
+    error: Exception | None
+
+
+class OpenCalls:
+    """Jobs by their calls' channels. `lock` guards them, the states and the scheduler, and is never taken twice.
+
+    thread_id: of the engine's thread, which takes the lock itself. Every user of the lock heeds what was posted first.
+    """
+
+    def __init__(self, scheduler: Scheduler, bell: Bell) -> None:
+        self.lock = threading.Lock()
+        self.bell = bell
+        self.thread_id: int | None = None
+        self.stepping = False  # whether a step is using what jobs hold
+        self._scheduler = scheduler
+        self._jobs: dict[Channel, Job] = {}
+        self._posted: deque[End] = deque()
+        self._timed: set[Job] = set()  # those with a deadline
+        self._gone: list[Job] = []  # ended, and still holding what a step may be using
+        self._closed: EngineClosed | None = None
+        self._process = os.getpid()
+
+    # By any thread.
+
+    def check_caller(self) -> None:
+        if os.getpid() != self._process:
+            raise EngineForked("this engine was made before a fork; make one in this process")
+        if self.on_thread:
+            raise ReentrantCall("a token mask must not use the engine that asks it")
+
+    def post_end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
+        if not channel.ended:
+            self._posted.append(End(channel, taken, error))
+            self.bell.ring()
+
+    def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
+        with self.lock:
+            self.heed()
+            self._end(End(channel, taken, error))
+        self.bell.ring()
+
+    @property
+    def on_thread(self) -> bool:
+        """Whether this is the engine's thread."""
+        return threading.get_ident() == self.thread_id
+
+    @property
+    def any_posted(self) -> bool:
+        """Whether some end has not been heeded."""
+        return bool(self._posted)
+
+    @property
+    def any_left(self) -> bool:
+        """Whether a call has not ended, or one that has still holds something."""
+        return bool(self._jobs or self._posted or self._gone)
+
+    # With the lock held.
+
+    def heed(self) -> None:
+        """Ends the calls whose ends were posted."""
+        while self._posted:
+            self._end(self._posted.popleft())
+
+    def check_open(self) -> None:
+        """Raises EngineClosed, or a narrower one, if no call can begin."""
+        if self._closed is not None:
+            raise type(self._closed)(self._closed.message) from self._closed
+
+    def submit(self, job: Job) -> None:
+        """Queues a job. Raises QueueFull, EngineClosed."""
+        self.check_open()
+        self._jobs[job.channel] = job  # first: whoever is interrupted from here on can end it
+        try:
+            self._scheduler.submit(job)
+        except QueueFull:
+            del self._jobs[job.channel]
+            raise
+        if job.channel.deadline is not None:
+            self._timed.add(job)
+        self.bell.ring()
+
+    def _end(self, end: End) -> None:
+        job = self._jobs.get(end.channel)
+        if job is None:
+            return
+        try:
+            if end.error is not None:
+                raise end.error
+            result = job.settle(end.taken)
+        except Exception as error:
+            self.fail(job, error)
+        else:
+            self.finish(job, result)
+
+    def replace(self, gone: Sequence, new: list[Sequence]) -> None:
+        self._scheduler.replace(gone, new)
+
+    def generated(self, job: Job) -> None:
+        self._scheduler.end(job)
+        job.channel.finish_pieces()
+
+    def finish(self, job: Job, result: Result) -> None:
+        self._retire(job)
+        job.channel.finish(result)
+
+    def fail(self, job: Job, error: Exception) -> None:
+        """Ends a job with an error; its state is unchanged. What nobody foresaw is logged too."""
+        if not isinstance(error, GenlibError):
+            log.error("a call failed", exc_info=error)
+        job.abandon()
+        self._retire(job)
+        job.channel.fail(error)
+
+    def _retire(self, job: Job) -> None:
+        job.ended = True
+        self._jobs.pop(job.channel, None)
+        self._timed.discard(job)
+        self._scheduler.end(job)
+        self._gone.append(job)
+        if not self.stepping:
+            self.release()
+
+    def release(self) -> None:
+        """Gives back what ended calls still hold. Not while a step runs."""
+        while self._gone:
+            job = self._gone.pop()
+            try:
+                job.release()
+            except Exception as error:
+                log.error("what a call held could not be given back", exc_info=error)
+
+    def expire(self) -> float | None:
+        """Ends the calls that have reached their deadlines. Returns how many seconds are left to the next one."""
+        now, left = time.monotonic(), []
+        for job in list(self._timed):
+            assert job.channel.deadline is not None
+            left.append(job.channel.deadline - now)
+            if left[-1] <= 0:
+                self.fail(job, timed_out())
+        return min((seconds for seconds in left if seconds > 0), default=None)
+
+    def drop_unread(self, channel: object) -> None:
+        """Ends a stream that has all its tokens, but whose reader has not taken them."""
+        job = self._jobs.get(channel) if isinstance(channel, Channel) else None
+        if job is not None and job.channel.complete:
+            self.fail(job, CallCancelled("the stream's state was closed before its last tokens were taken"))
+
+    def close(self, error: EngineClosed) -> None:
+        """Ends all calls with an error; none can begin any more."""
+        self._closed = self._closed or error  # the first says why
+        self.heed()
+        for job in list(self._jobs.values()):
+            self.fail(job, error)
