@@ -210,7 +210,7 @@ def beam_search(
         early_stopping: True stops once num_beams hypotheses are finished; False (default) once no running beam is
             likely to beat them; "never" once none can.
         length_penalty: a score is the sum of log-probabilities divided by length ** length_penalty, where length
-            counts new tokens. Any finite number. Default 1.
+            counts new tokens. It must keep that divisor from 1e-4 to 1e30. Default 1.
         num_return: number of beams to return; 1 to num_beams. None (default) returns num_beams.
         stop_sequences: strings that finish a hypothesis, as for generate_token. Default: the state's own.
         keep_states: also keep each returned beam as a new state (`.states`), with its KV cache in place. Default False.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Generic, Literal
 
@@ -14,6 +15,10 @@ from ..sampling.params import Sampling
 from ..states.score import ScoreResult
 from ..states.state import State
 from .results import BeamResult, MultiResult, R_co, TokenResult
+
+# Decimal logarithms of the bounds of length ** length_penalty. Beyond them scores, which are float32, fall below
+# that of a beam that is out of the search (-1e9), or are all 0.
+LENGTH_NORMS = (-4, 30)
 
 Probability = Literal["model", "sampling"]
 
@@ -99,7 +104,8 @@ class BeamSearch(Request[BeamResult]):
 
     num_beams: 1 to the engine's max_batch. Default 4. max_length: maximum number of new tokens; at least 1. Default 16.
     early_stopping: True, False (default) or "never": when to stop, as in transformers; see genlib.beam_search.
-    length_penalty: scores are divided by length ** length_penalty; any finite number. Default 1.
+    length_penalty: scores are divided by length ** length_penalty, which must be from 1e-4 to 1e30 for every length up
+        to max_length. Default 1.
     num_return: number of beams to return; 1 to num_beams. None (default) returns num_beams.
     stop_sequences: strings that finish a hypothesis; None (default) uses the state's own, () none.
     keep_states: also keep each returned beam as a new state. Default False.
@@ -123,6 +129,10 @@ class BeamSearch(Request[BeamResult]):
             raise refuse("early_stopping", 'be true, false or "never"', self.early_stopping)
         if not is_number(self.length_penalty):
             raise refuse("length_penalty", "be a finite number", self.length_penalty)
+        least, most = (bound / math.log10(max(self.max_length, 2)) for bound in LENGTH_NORMS)
+        if not least <= self.length_penalty <= most:
+            rule = f"be from {least:.4g} to {most:.4g} for a max_length of {self.max_length}"
+            raise refuse("length_penalty", rule, self.length_penalty)
         if self.num_return is not None:
             check_int("num_return", self.num_return, 1, self.num_beams)
         check_bool("keep_states", self.keep_states)

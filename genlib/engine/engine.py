@@ -177,15 +177,16 @@ class Engine(Keeper):
 
     def _begin(self, request: Request[R], call: Call[R]) -> None:
         channel = call.channel
+        self._limits.check_request(request)
         with self.lock:
             self.calls.heed()
             self.calls.check_open()
             record = self.store.read(request.state)
             ended = record.finished and not isinstance(request, Score)
-            if not ended:
-                self._limits.check_request(request, len(record.tokens))
             job = job_for(self._resources, channel, request)
-            self._limits.check_pages(job.pages_needed())
+            if not ended:
+                self._limits.check_room(request, len(record.tokens))
+                self._limits.check_pages(job.pages_needed())
             job.claim()
             try:
                 if ended:

@@ -50,22 +50,33 @@ class Limits:
             message = f"`{param}` makes {num_tokens} tokens, but the context length is {self.context_length}"
             raise ContextLengthExceeded(message, param=param)
 
-    def check_request(self, request: Request[Any], have: int) -> None:
-        """A request on a state of `have` tokens: its values, and whether what it adds fits into the context."""
+    def check_request(self, request: Request[Any]) -> None:
+        """The values of a request that the model or the engine bound, whatever state it is made on."""
         if isinstance(request, BeamSearch):
-            param, more = "max_length", request.max_length
             check_int("num_beams", request.num_beams, 1, self.max_batch)
         elif isinstance(request, GenerateToken | GenerateMulti):
-            param, more = "max_tokens", request.max_tokens
             self._check_sampled(request)
-        else:
-            assert isinstance(request, Score)
-            param, more = "text", len(request.token_ids)
-            if not more:
+        elif isinstance(request, Score):
+            if not request.token_ids:
                 raise InvalidRequest("`text` must not be empty", param="text")
-        if have + more > self.context_length:
-            left = f"{self.context_length - have}, which the context of {self.context_length} tokens has left"
-            raise ContextLengthExceeded(f"`{param}` must be at most {left}, got {more}", param=param)
+            self._check_vocabulary("token_ids", request.token_ids)
+
+    def check_room(self, request: Request[Any], have: int) -> None:
+        """Whether what a request adds to a state of `have` tokens fits into the context."""
+        if isinstance(request, BeamSearch):
+            param, more = "max_length", request.max_length
+        elif isinstance(request, Score):
+            param, more = "text", len(request.token_ids)
+        else:
+            assert isinstance(request, GenerateToken | GenerateMulti)
+            param, more = "max_tokens", request.max_tokens
+        left = self.context_length - have
+        if left <= 0:
+            message = f"the state fills the context of {self.context_length} tokens; truncate it, or begin another"
+            raise ContextLengthExceeded(message, param=param)
+        if more > left:
+            rule = f"be at most {left}, which the context of {self.context_length} tokens has left"
+            raise ContextLengthExceeded(f"`{param}` must {rule}, got {more}", param=param)
 
     def check_pages(self, needed: int) -> None:
         """A call that can need `needed` pages. Raises OutOfCapacity."""

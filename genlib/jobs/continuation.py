@@ -79,8 +79,8 @@ class Continuation:
             self.ended = True
 
     def _match(self, matcher: StopMatcher, piece: bytes) -> None:
-        stop = matcher.feed(piece)
-        if stop is not None and len(self.token_ids) >= self.request.min_tokens:
+        stop = matcher.feed(piece, heeded=len(self.token_ids) >= self.request.min_tokens)
+        if stop is not None:
             self.ended, self.finish_reason = True, "stop_sequence"
             self.stop_sequence, self.match_end = stop, matcher.match_end
 
@@ -157,13 +157,14 @@ class Continuation:
         return Generated(self.token_ids, finished=self.finish_reason == "end_of_text", match_end=self.match_end)
 
     def result(self, state_id: str, state: State | None = None) -> TokenResult:
-        """The result. A code point left incomplete by an end of text becomes U+FFFD in the last token's text."""
+        """The result. A code point left incomplete by an end of text becomes U+FFFD in the last token's text; where an
+        earlier call has begun it and this one adds no token, `text` alone has it."""
         self.spell()
         texts = self._texts.copy()
-        if self._flushed and texts:
+        if texts:
             texts[-1] += self._flushed
         return TokenResult(
-            text="".join(texts),
+            text="".join(texts) or self._flushed,
             new_tokens=tuple(texts),
             token_ids=tuple(self.token_ids[: len(texts)]),
             state=state,

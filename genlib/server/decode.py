@@ -71,17 +71,25 @@ def _integer(digits: str) -> int:
 
 
 def _convert(name: str, value: Any, kind: Any) -> Any:
+    _check_texts(name, value)
     try:
-        converted = msgspec.convert(value, kind, strict=True)
+        return msgspec.convert(value, kind, strict=True)
     except msgspec.ValidationError:
         raise _mismatch(name, value, kind) from None
-    if isinstance(converted, str):
-        check_text(name, converted)
-    elif isinstance(converted, list):
-        for i, item in enumerate(converted):
-            if isinstance(item, str):
-                check_text(f"{name}[{i}]", item)
-    return converted
+
+
+def _check_texts(name: str, value: Any) -> None:
+    """Every string of a value, names of objects included, must be one that UTF-8 can carry."""
+    if isinstance(value, str):
+        check_text(name, value)
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            if not isinstance(item, int):  # most lists are of token ids, and long
+                _check_texts(f"{name}[{i}]", item)
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            check_text(name, key)
+            _check_texts(f"{name}[{_cut(key)}]", item)
 
 
 def _mismatch(name: str, value: Any, kind: Any) -> InvalidRequest:

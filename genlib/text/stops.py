@@ -23,8 +23,14 @@ class StopMatcher:
         self.tail = self._last(tail)
         self.match_end = 0
 
-    def feed(self, data: bytes) -> str | None:
-        """The stop sequence that a token's bytes complete: the one that ends first; of several, the longest."""
+    def feed(self, data: bytes, *, heeded: bool = True) -> str | None:
+        """The stop sequence that a token's bytes complete: the one that ends first; of several, the longest.
+
+        A match that is not heeded counts for nothing: later ones may begin in it. None is returned.
+        """
+        if not heeded:
+            self.tail, self.match_end = self._last(self.tail + data), 0
+            return None
         tail, best = self.tail, None
         before, end, longest = len(tail), 0, 0
         text = tail + data

@@ -160,3 +160,21 @@ def test_depth_and_digits_are_bounded() -> None:
 def test_a_refusal_does_not_repeat_a_long_value() -> None:
     for document in (token(max_tokens="x" * 10_000), token(**{"y" * 10_000: 1})):
         assert len(refusal(document).message) < 1000
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ('"probability": "\\ud800"', "probability"),
+        ('"state_id": "a\\udfff"', "state_id"),
+        ('"stop_sequences": ["a", "\\ud83d"]', "stop_sequences[1]"),
+        ('"logit_bias": {"\\ud800": 1}', "logit_bias"),
+        ('"max_tokens": "\\ud800"', "max_tokens"),
+        ('"allowed_tokens": ["\\ud800"]', "allowed_tokens[0]"),
+        ('"seed": {"a": ["\\ud800"]}', "seed[a][0]"),
+    ],
+)
+def test_half_a_surrogate_pair_is_refused_wherever_it_is(fields: str, param: str) -> None:
+    error = refusal("{" + ("" if "state_id" in fields else '"state_id": "s", ') + fields + "}")
+    assert error.param == param
+    assert "surrogate" in error.message
