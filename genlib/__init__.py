@@ -15,7 +15,7 @@ from .api import beam_search, generate_multi, generate_token
 from .calls.call import Call
 from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
-from .calls.results import BeamResult, MultiResult, Piece, TokenResult, TopLogprob
+from .calls.results import Beam, BeamResult, MultiResult, Piece, TokenResult, TopLogprob
 from .engine.engine import Engine
 from .engine.stats import EngineStats
 from .errors import (
@@ -47,6 +47,7 @@ __version__ = "0.1.0"
 
 __all__ = [
     "BackendError",
+    "Beam",
     "BeamResult",
     "BeamSearch",
     "Call",

@@ -13,6 +13,7 @@ from typing import Any, Unpack, cast
 
 from .api import engine_of
 from .calls.call import Call
+from .calls.names import suggesting
 from .calls.options import BeamOptions, MultiOptions, TokenOptions
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from .calls.results import BeamResult, MultiResult, TokenResult
@@ -28,6 +29,7 @@ def _arguments(options: object) -> dict[str, Any]:
     return {**left, "sampling": Sampling(**sampling)}
 
 
+@suggesting(TokenOptions)
 def generate_token(state: State, *, stream: bool = False, **options: Unpack[TokenOptions]) -> Call[TokenResult]:
     """genlib.generate_token as a Call to await or, with stream=True, to iterate with `async for`.
 
@@ -38,11 +40,13 @@ def generate_token(state: State, *, stream: bool = False, **options: Unpack[Toke
     )
 
 
+@suggesting(MultiOptions)
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
     """genlib.generate_multi as a Call to await. Errors as for generate_token."""
     return engine_of(state).submit(GenerateMulti(state, **_arguments(options)), timeout=options.get("timeout"))
 
 
+@suggesting(BeamOptions)
 def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
     """genlib.beam_search as a Call to await. Errors as for generate_token."""
     given = {name: value for name, value in options.items() if name != "timeout"}

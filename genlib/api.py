@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Literal, Unpack, cast, overload
 
 from . import defaults
+from .calls.names import suggesting
 from .calls.options import TokenOptions
 from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Probability
@@ -38,6 +39,7 @@ def generate_token(state: State, *, stream: Literal[False] = False, **options: U
 def generate_token(state: State, *, stream: Literal[True], **options: Unpack[TokenOptions]) -> TokenStream: ...
 @overload
 def generate_token(state: State, *, stream: bool, **options: Unpack[TokenOptions]) -> TokenResult | TokenStream: ...
+@suggesting()
 def generate_token(
     state: State,
     *,
@@ -127,6 +129,7 @@ def generate_token(
     return engine.run(request, timeout=timeout)
 
 
+@suggesting()
 def generate_multi(
     state: State,
     *,
@@ -189,6 +192,7 @@ def generate_multi(
     return engine_of(state).run(request, timeout=timeout)
 
 
+@suggesting()
 def beam_search(
     state: State,
     *,

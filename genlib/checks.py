@@ -3,10 +3,16 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from typing import TypeGuard
+from collections.abc import Mapping, Sequence
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, TypeGuard
+
+import numpy as np
 
 from .errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_STOP_SEQUENCES = 64
 
@@ -14,6 +20,32 @@ MAX_STOP_SEQUENCES = 64
 def refuse(param: str, rule: str, value: object) -> InvalidRequest:
     """Returns the error "`param` must <rule>, got <value>", to be raised."""
     return InvalidRequest(f"`{param}` must {rule}, got {value!r}", param=param)
+
+
+def plain(value: object) -> Any:
+    """numpy's scalars as Python's; anything else as it is."""
+    return value.item() if isinstance(value, np.generic) else value
+
+
+def make_plain(record: DataclassInstance) -> None:
+    """Makes the fields of a frozen dataclass plain, before they are checked."""
+    for field in fields(record):
+        value = getattr(record, field.name)
+        if isinstance(value, np.generic):
+            object.__setattr__(record, field.name, value.item())
+
+
+def _as_list(param: str, rule: str, value: object) -> list[Any]:
+    """A sequence or an array (numpy's, torch's) as a list of plain values. Raises InvalidRequest."""
+    if isinstance(value, Mapping) and "input_ids" in value:
+        raise refuse(param, f'{rule}; of a BatchEncoding, pass its ["input_ids"]', type(value).__name__)
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        return list(map(plain, value))
+    to_list = getattr(value, "tolist", None)
+    items = to_list() if callable(to_list) else None
+    if not isinstance(items, list):
+        raise refuse(param, rule, value)
+    return items
 
 
 def check_int(param: str, value: object, low: int, high: int | None = None) -> None:
@@ -59,9 +91,8 @@ def is_number(value: object) -> TypeGuard[float]:
 
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:
     """The ids as a tuple. Raises InvalidRequest unless each is an int ≥ 0; the upper bound depends on the model."""
-    if isinstance(value, str | bytes) or not isinstance(value, Sequence):
-        raise refuse(param, "be a list of token ids", value)
-    if not all(type(token) is int and token >= 0 for token in value):  # lists may be very long: check fast first
+    if not isinstance(value, list | tuple) or not all(type(token) is int and token >= 0 for token in value):
+        value = _as_list(param, "be a list of token ids", value)
         for i, token in enumerate(value):
             check_int(f"{param}[{i}]", token, 0)
     return tuple(value)
@@ -70,8 +101,7 @@ def check_token_ids(param: str, value: object) -> tuple[int, ...]:
 def check_stop_sequences(value: object) -> tuple[str, ...]:
     """The stop sequences as a tuple. Raises InvalidRequest unless each is a non-empty string."""
     name = "stop_sequences"
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        raise refuse(name, "be a list of strings", value)
+    value = _as_list(name, "be a list of strings", value)
     if len(value) > MAX_STOP_SEQUENCES:
         raise refuse(name, f"contain at most {MAX_STOP_SEQUENCES} strings", len(value))
     for i, stop in enumerate(value):

@@ -10,15 +10,22 @@ then sampler; then beam. Neither of these imports the other.
 if __name__ != "genlib.kernels":
     raise ImportError("this folder is installed as genlib.kernels; import it under that name")
 
-from .beam.api import beam_step, warm_up_beams
-from .beam.hypotheses import Hypothesis, hypotheses
-from .beam.search import Search
-from .beam.searches import Searches, new_searches
-from .beam.workspace import BeamWorkspace, new_beam_workspace
-from .sampler.api import sample, warm_up
-from .sampler.edits import Edits, edits_of
-from .sampler.sampled import Sampled, new_sampled
-from .sampler.workspace import Workspace, new_workspace
+try:
+    from .beam.api import beam_step, warm_up_beams
+    from .beam.hypotheses import Hypothesis, hypotheses
+    from .beam.search import Search
+    from .beam.searches import Searches, new_searches
+    from .beam.workspace import BeamWorkspace, new_beam_workspace
+    from .sampler.api import sample, warm_up
+    from .sampler.edits import Edits, edits_of
+    from .sampler.sampled import Sampled, new_sampled
+    from .sampler.workspace import Workspace, new_workspace
+except ModuleNotFoundError as error:
+    if error.name not in ("torch", "triton"):
+        raise
+    raise ModuleNotFoundError(
+        f"genlib.kernels needs the package {error.name!r}: pip install 'genlib[kernels]'", name=error.name
+    ) from error
 
 __all__ = [
     "BeamWorkspace",

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal
 
 from .. import defaults
-from ..checks import check_bool, check_int, check_stop_sequences, is_number, refuse
+from ..checks import check_bool, check_int, check_stop_sequences, is_number, make_plain, refuse
 from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..ops.searches import EarlyStopping
 from ..sampling.masks import TokenMask, check_token_mask
@@ -46,6 +46,7 @@ class _Generate:
     token_mask: TokenMask | None = None
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_int("max_tokens", self.max_tokens, 1)
         check_int("min_tokens", self.min_tokens, 0)
         if self.min_tokens > self.max_tokens:
@@ -123,6 +124,7 @@ class BeamSearch(Request[BeamResult]):
     keep_states: bool = False
 
     def __post_init__(self) -> None:
+        make_plain(self)
         check_int("num_beams", self.num_beams, 1)
         check_int("max_length", self.max_length, 1)
         if self.early_stopping != "never" and not isinstance(self.early_stopping, bool):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal, TypeVar
 
@@ -70,12 +71,32 @@ class MultiResult:
     """The result of generate_multi.
 
     state_id: the state that the call was made on. continuations: n of them; the first is what generate_token returns
-    for `seed`, the seed used.
+    for `seed`, the seed used. Iterating, indexing and len() are those of continuations.
     """
 
     state_id: str
     continuations: tuple[TokenResult, ...]
     seed: int
+
+    def __len__(self) -> int:
+        return len(self.continuations)
+
+    def __iter__(self) -> Iterator[TokenResult]:
+        return iter(self.continuations)
+
+    def __getitem__(self, i: int) -> TokenResult:
+        return self.continuations[i]
+
+
+@dataclass(frozen=True, slots=True)
+class Beam:
+    """One beam of a BeamResult, with the fields' names in the singular; state is None without keep_states."""
+
+    text: str
+    score: float
+    token_ids: tuple[int, ...]
+    finished: bool
+    state: State | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,7 +108,7 @@ class BeamResult:
     scores: sum of log-probabilities / length ** length_penalty, where length counts new tokens, including an
     end-of-text token.
     finished: whether the beam ended with an end of text or a stop sequence. states: with keep_states, each beam as a
-    new state, else ().
+    new state, else (). Iterating and indexing give each beam as a Beam.
     """
 
     state_id: str
@@ -96,6 +117,21 @@ class BeamResult:
     token_ids: tuple[tuple[int, ...], ...]
     finished: tuple[bool, ...]
     states: tuple[State, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.beams)
+
+    def __iter__(self) -> Iterator[Beam]:
+        return (self[i] for i in range(len(self)))
+
+    def __getitem__(self, i: int) -> Beam:
+        return Beam(
+            text=self.beams[i],
+            score=self.scores[i],
+            token_ids=self.token_ids[i],
+            finished=self.finished[i],
+            state=self.states[i] if self.states else None,
+        )
 
 
 Result = TokenResult | MultiResult | BeamResult | ScoreResult

@@ -29,7 +29,7 @@ _SAMPLING = (
 def add_options(parser: argparse.ArgumentParser) -> None:
     """Adds the arguments of the command."""
     parser.set_defaults(run=generate)
-    parser.add_argument("prompt", metavar="PROMPT", help="text to continue; - for standard input")
+    parser.add_argument("prompt", metavar="PROMPT", help="text to continue; - for standard input, less a final newline")
     parser.add_argument(
         "--max-tokens",
         type=int,
@@ -66,7 +66,7 @@ def add_options(parser: argparse.ArgumentParser) -> None:
 
 def generate(args: argparse.Namespace) -> None:
     """genlib generate PROMPT"""
-    prompt = sys.stdin.read() if args.prompt == "-" else args.prompt
+    prompt = sys.stdin.read().removesuffix("\n") if args.prompt == "-" else args.prompt
     sampling = Sampling(**{f.name: getattr(args, f.name) for f in dataclasses.fields(Sampling) if f.name in args})
     if args.top_logprobs and not args.json:
         raise refuse("top_logprobs", "be used with --json, which prints them", args.top_logprobs)

@@ -101,6 +101,14 @@ class Keeper(ABC):
         """The token ids of a text as a continuation, without BOS. Raises InvalidRequest."""
         return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
 
+    def detokenize(self, tokens: Sequence[int]) -> str:
+        """The text of token ids as a continuation: "" for control tokens, U+FFFD for bytes that are no character.
+
+        `detokenize(tokenize(text)) == text`. Raises InvalidRequest.
+        """
+        ids = self._limits.check_tokens(tokens)
+        return b"".join(map(self.tokenizer.token_bytes, ids)).decode("utf-8", "replace")
+
     def append(self, state: State, text: str) -> None:
         """See State.append."""
         token_ids = self.tokenize(text)

@@ -9,7 +9,7 @@ from pathlib import Path
 from ..checkpoint.config import ModelConfig
 from ..checkpoint.weights import Checkpoint, check
 from ..checks import refuse
-from ..errors import BackendError
+from ..errors import BackendError, CheckpointError
 from ..ops import select
 from ..text.tokenizer import Tokenizer
 from .base import LoadedModel
@@ -38,6 +38,8 @@ def load(
     if device not in ("auto", "cpu"):
         raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device")
     folder = EMBEDDED if model is None else Path(model)
+    if not folder.is_dir():
+        raise CheckpointError(f"{folder} is not a folder; download the checkpoint and pass its folder")
     config = ModelConfig.load(folder)
     tokenizer = Tokenizer.load(folder, vocab_size=config.vocab_size, control_ids=config.eos_ids)
     checkpoint = Checkpoint.open(folder)
@@ -45,6 +47,6 @@ def load(
     ops = select("cpu", threads)
     decoder = Decoder(config, checkpoint, ops, dtype)
     name = "genlib/default" if model is None else folder.resolve().name
-    facts = f"{checkpoint.digest()} {dtype} {ops.name} {NUMERICS}"
-    fingerprint = hashlib.blake2b(facts.encode(), digest_size=16).hexdigest()
+    facts = (checkpoint.digest(), repr(config), tokenizer.digest, dtype, ops.name, NUMERICS)
+    fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
     return LoadedModel(decoder, tokenizer, frozenset(config.eos_ids), name, fingerprint)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import defaults
-from ..checks import check_int, check_token_ids, is_number, refuse
+from ..checks import check_int, check_token_ids, is_number, make_plain, plain, refuse
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-6, 1e4
 MIN_REPETITION, MAX_REPETITION = 0.01, 100
@@ -46,6 +46,7 @@ class Sampling:
     allowed_tokens: Sequence[int] | None = None
 
     def __post_init__(self) -> None:
+        make_plain(self)
         t = self.temperature
         if not is_number(t) or (t != 0 and not MIN_TEMPERATURE <= t <= MAX_TEMPERATURE):
             raise refuse("temperature", "be 0 (greedy) or from 1e-6 to 1e4", t)
@@ -92,7 +93,8 @@ def _checked_bias(bias: object) -> dict[int, float]:
         raise refuse(name, "map token ids to numbers", bias)
     if len(bias) > MAX_BIASES:
         raise refuse(name, f"contain at most {MAX_BIASES} tokens", len(bias))
-    for token, value in bias.items():
+    checked = {plain(token): plain(value) for token, value in bias.items()}
+    for token, value in checked.items():
         check_int(f"{name}[{token!r}]", token, 0)
         _check_penalty(f"{name}[{token}]", value)
-    return dict(sorted(bias.items()))
+    return dict(sorted(checked.items()))

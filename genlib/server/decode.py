@@ -12,6 +12,7 @@ from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
 import msgspec
 
+from ..calls.names import suggestion
 from ..checks import check_text
 from ..errors import InvalidRequest, UnknownField
 from .wire import Body
@@ -32,7 +33,9 @@ def decode(data: bytes, body: type[B]) -> B:
     for name in document:
         if name not in fields:
             known = ", ".join(f"`{field}`" for field in fields) or "none"
-            raise UnknownField(f"unknown field `{_cut(name)}`; known fields: {known}", param=_cut(name))
+            meant = suggestion(name, fields)
+            hint = "" if meant is None else f"; did you mean `{meant}`?"
+            raise UnknownField(f"unknown field `{_cut(name)}`{hint}; known fields: {known}", param=_cut(name))
     for name, field in fields.items():
         if field.required and name not in document:
             raise InvalidRequest(f"`{name}` is required", param=name)

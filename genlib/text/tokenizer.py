@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Collection
 from pathlib import Path
@@ -32,11 +33,20 @@ class Tokenizer:
         "_missing",
         "_spelling",
         "_starting",
+        "digest",
         "prefix_ids",
     )
 
-    def __init__(self, tokenizer: tokenizers.Tokenizer, prefix_ids: list[int], control_ids: Collection[int]) -> None:
-        """Takes ownership of `tokenizer`. Raises CheckpointError if its decoder is not supported."""
+    def __init__(
+        self,
+        tokenizer: tokenizers.Tokenizer,
+        prefix_ids: list[int],
+        control_ids: Collection[int],
+        digest: str = "",
+    ) -> None:
+        """Takes ownership of `tokenizer`. digest: of all that decides how text becomes tokens. Raises CheckpointError
+        if its decoder is not supported."""
+        self.digest = digest
         self._spelling = read_decoder(component_state(tokenizer.decoder))
         self._starting = _without_training(tokenizer)
         self._continuing = _without_prefix(tokenizer)
@@ -62,7 +72,10 @@ class Tokenizer:
             raw = tokenizers.Tokenizer.from_file(str(path))
         except Exception as error:  # the library raises plain Exception
             raise CheckpointError(f"{path} cannot be used: {error}") from error
-        tokenizer = Tokenizer(raw, _prefix_ids(folder, raw), control_ids)
+        prefix_ids = _prefix_ids(folder, raw)
+        facts = path.read_bytes() + repr((prefix_ids, sorted(control_ids))).encode()
+        digest = hashlib.blake2b(facts, digest_size=16).hexdigest()
+        tokenizer = Tokenizer(raw, prefix_ids, control_ids, digest)
         ordinary = set(raw.get_vocab(with_added_tokens=True).values()) - tokenizer._control
         largest = max([*ordinary, *tokenizer.prefix_ids], default=0)
         if vocab_size is not None and largest >= vocab_size:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import json
+import os
 import re
 import signal
 import socket
@@ -200,3 +201,40 @@ def test_who_stops_reading_stops_the_command() -> None:
     )
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {command}"], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout, done.stderr) == (1, "The", "")
+
+
+def test_the_version(capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = outcome(capsys, "--version")
+    assert (status, out) == (0, f"genlib {genlib.__version__}\n")
+
+
+def test_a_final_newline_of_standard_input_is_left_out(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "stdin", io.StringIO(PROMPT + "\n\n"))
+    _, out, _ = outcome(capsys, "generate", "-", "--json", "--max-tokens", "1", "--threads", "1")
+    assert json.loads(out)["prompt"] == PROMPT + "\n"
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="needs /dev/full")
+def test_output_that_cannot_be_written_is_one_line() -> None:
+    command = [sys.executable, "-m", "genlib", "generate", PROMPT, "--max-tokens", "3", "--seed", "1"]
+    with open("/dev/full", "w") as full:
+        done = subprocess.run(command, stdout=full, stderr=subprocess.PIPE, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "genlib: cannot write the output: No space left on device\n")
+
+
+def test_a_terminal_without_a_character_gets_its_number() -> None:
+    command = [
+        sys.executable,
+        "-m",
+        "genlib",
+        "generate",
+        "caf\N{LATIN SMALL LETTER E WITH ACUTE}",
+        "--max-tokens",
+        "1",
+    ]
+    environment = os.environ | {"PYTHONIOENCODING": "ascii"}
+    done = subprocess.run([*command, "--seed", "1"], capture_output=True, text=True, env=environment, check=False)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("caf\\xe9")

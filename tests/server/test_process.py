@@ -17,6 +17,7 @@ from support.http import Answer, refused
 from support.process import announced, finish, launched, serving
 
 from genlib.model.load import EMBEDDED
+from genlib.server.run import listen
 
 JSON = {"Content-Type": "application/json"}
 PATIENCE = 20.0  # seconds after which a process that says nothing is taken for broken
@@ -172,3 +173,11 @@ def test_a_model_that_cannot_be_loaded_ends_the_process(slow_model: Path) -> Non
         assert err.startswith("genlib: ")
         assert "`rms_norm_eps`" in err
         assert "Traceback" not in err
+
+
+def test_small_answers_are_sent_at_once() -> None:
+    """Without waiting for the client's delayed acknowledgement."""
+    with listen("127.0.0.1", 0) as sock, socket.create_connection(sock.getsockname()):
+        accepted, _ = sock.accept()
+        with accepted:
+            assert accepted.getsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY)
