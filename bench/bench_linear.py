@@ -18,7 +18,8 @@ from typing import Any
 import numpy as np
 
 from genlib import _native
-from genlib.ops.cpu import CpuOps, usable_cores
+from genlib.ops.cores import usable_cores
+from genlib.ops.cpu import CpuOps
 from genlib.ops.tensor import Tensor
 
 SHAPES = [(1536, 576), (960, 576), (576, 576), (576, 1536), (49152, 576), (4096, 4096), (320, 192), (192, 512)]

@@ -12,7 +12,7 @@ from .._native import cpu_widths
 from ..checkpoint.config import ModelConfig
 from ..engine.engine import Engine
 from ..model.load import EMBEDDED
-from ..ops.cpu import usable_cores
+from ..ops.cores import usable_cores
 from .engine import add_engine_options, make_engine
 
 

@@ -7,7 +7,6 @@ ValueError with the argument's name, what it must be and what it is.
 from __future__ import annotations
 
 import math
-import os
 from collections.abc import Callable, Sequence
 from typing import Any
 
@@ -19,17 +18,11 @@ from ..errors import BackendError
 from .arrays import Float32, Int32
 from .base import HeadShape
 from .buffers import Plan, RowParams, SamplerOutput
+from .cores import usable_cores
 from .searches import SearchBuffers
 from .tensor import Tensor
 
 _ALIGNMENT = 64  # bytes: a cache line, and the widest vector
-
-
-def usable_cores() -> int:
-    """Number of cores that this process may run on."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _aligned(shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
