@@ -158,7 +158,8 @@ def generate_multi(
 
     Continuation 0 is what generate_token returns for the same seed; continuation i does not depend on `n`.
 
-        n: number of continuations; at least 1. More than the engine's max_batch run in waves. Default 1.
+        n: number of continuations; 1 to 65536, with keep_states to 1024. More than the engine's max_batch run in waves.
+            Default 1.
         keep_states: also keep each continuation as a new state (`.state`), with its KV cache in place. Default False.
         token_mask: as for generate_token; each continuation uses a fork of it.
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_STOP_SEQUENCES = 64
+MAX_STOP_BYTES = 1 << 14  # of all of them: states keep theirs, and beams follow each byte
 
 
 def refuse(param: str, rule: str, value: object) -> InvalidRequest:
@@ -107,4 +108,7 @@ def check_stop_sequences(value: object) -> tuple[str, ...]:
     for i, stop in enumerate(value):
         if not check_text(f"{name}[{i}]", stop):
             raise refuse(f"{name}[{i}]", "not be empty", stop)
+    size = sum(len(stop.encode()) for stop in value)
+    if size > MAX_STOP_BYTES:
+        raise refuse(name, f"have at most {MAX_STOP_BYTES} bytes in total", size)
     return tuple(value)

@@ -16,6 +16,8 @@ from ..states.score import ScoreResult
 from ..states.state import State
 from .results import BeamResult, MultiResult, R_co, TokenResult
 
+MAX_CONTINUATIONS = 1 << 16  # of one call, whose result holds them all
+MAX_KEPT = 1024  # of them that become states
 # Decimal logarithms of the bounds of length ** length_penalty. Beyond them scores, which are float32, fall below
 # that of a beam that is out of the search (-1e9), or are all 0.
 LENGTH_NORMS = (-4, 30)
@@ -84,7 +86,7 @@ class GenerateToken(_Generate, Request[TokenResult]):
 class GenerateMulti(_Generate, Request[MultiResult]):
     """Samples `n` continuations of `state`, which is left unchanged. The result is a MultiResult.
 
-    n: number of continuations; at least 1. Default 1. keep_states: also keep each continuation as a new state. Default
+    n: 1 to 65536, with keep_states to 1024. Default 1. keep_states: also keep each continuation as a new state. Default
         False. token_mask: each continuation uses a fork of it.
 
     The other fields are those of GenerateToken. Raises InvalidRequest, which names the field.
@@ -95,8 +97,8 @@ class GenerateMulti(_Generate, Request[MultiResult]):
 
     def __post_init__(self) -> None:
         _Generate.__post_init__(self)
-        check_int("n", self.n, 1)
         check_bool("keep_states", self.keep_states)
+        check_int("n", self.n, 1, MAX_KEPT if self.keep_states else MAX_CONTINUATIONS)
 
 
 @dataclass(frozen=True, slots=True)

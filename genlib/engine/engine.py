@@ -12,7 +12,7 @@ from ..calls.requests import GenerateToken, Request, Score
 from ..calls.results import R
 from ..checks import check_bool, is_number, refuse
 from ..jobs.base import Resources
-from ..jobs.dispatch import job_for
+from ..jobs.dispatch import job_for, prepare
 from ..jobs.search_slots import SearchSlots
 from ..model.base import LoadedModel
 from ..model.load import load
@@ -178,12 +178,13 @@ class Engine(Keeper):
     def _begin(self, request: Request[R], call: Call[R]) -> None:
         channel = call.channel
         self._limits.check_request(request)
+        prepared = prepare(self._resources, request, self.read(request.state).stop_sequences)
         with self.lock:
             self.calls.heed()
             self.calls.check_open()
             record = self.store.read(request.state)
             ended = record.finished and not isinstance(request, Score)
-            job = job_for(self._resources, channel, request)
+            job = job_for(self._resources, channel, request, prepared)
             if not ended:
                 self._limits.check_room(request, len(record.tokens))
                 self._limits.check_pages(job.pages_needed())

@@ -20,7 +20,7 @@ from ..states.state import State
 from ..text.utf8 import Utf8Decoder
 from .base import Resources
 from .branching import BranchingJob
-from .search_slots import Slot
+from .search_slots import Slot, Stops
 from .sequence import Sequence, Wants
 
 
@@ -45,11 +45,11 @@ class PoolEntry:
 class BeamJob(BranchingJob):
     """K beams that step together. The state is left unchanged."""
 
-    def __init__(self, use: Resources, channel: Channel, request: BeamSearch) -> None:
+    def __init__(self, use: Resources, channel: Channel, request: BeamSearch, stops: Stops | None) -> None:
+        """stops: as SearchSlots.compile gives them, of the request or of the state."""
         super().__init__(use, channel, request.state)
         self.request = request
         self.width = request.num_beams
-        stops = self.record.stop_sequences if request.stop_sequences is None else request.stop_sequences
         self._stops = stops
         self._slots = use.searches
         self._slot: Slot | None = None
@@ -69,13 +69,14 @@ class BeamJob(BranchingJob):
         return pages_for(len(self.record.tokens)) + beams
 
     def start(self) -> list[Sequence] | None:
-        size = max((len(stop.encode()) for stop in self._stops), default=0)
-        tail = self.record.unmatched_tail(self.use.tokenizer, size) if self._stops else b""
-        self._slot = self._slots.open(self.request, self._stops, tail)
-        base = self._open_base() if self._slot is not None else None
+        base = self._open_base()
         pages = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
         ticket = self._ticket(pages * PAGE_SIZE) if base is not None else None
-        if base is None or ticket is None:
+        if ticket is not None:
+            stops = self._stops
+            tail = b"" if stops is None else self.record.unmatched_tail(self.use.tokenizer, stops.longest)
+            self._slot = self._slots.open(self.request, stops, tail)
+        if base is None or ticket is None or self._slot is None:
             self.release()
             return None
         self._pages_ticket = ticket

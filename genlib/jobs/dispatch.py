@@ -12,10 +12,18 @@ from .base import Job, Resources
 from .beam import BeamJob
 from .multi import MultiJob
 from .score import ScoreJob
+from .search_slots import Stops
 from .token import TokenJob
 
 
-def job_for(use: Resources, channel: Channel, request: Request[Any]) -> Job:
+def prepare(use: Resources, request: Request[Any], stop_sequences: tuple[str, ...]) -> Stops | None:
+    """What of a request takes long to work out: without the engine's lock. stop_sequences: the state's own."""
+    if not isinstance(request, BeamSearch):
+        return None
+    return use.searches.compile(stop_sequences if request.stop_sequences is None else request.stop_sequences)
+
+
+def job_for(use: Resources, channel: Channel, request: Request[Any], prepared: Stops | None) -> Job:
     """Creates the job of a request, with a seed if the caller gave none. Raises StateNotFound."""
     match request:
         case GenerateToken():
@@ -23,7 +31,7 @@ def job_for(use: Resources, channel: Channel, request: Request[Any]) -> Job:
         case GenerateMulti():
             return MultiJob(use, channel, request, _seed(request))
         case BeamSearch():
-            return BeamJob(use, channel, request)
+            return BeamJob(use, channel, request, prepared)
         case Score():
             return ScoreJob(use, channel, request)
     raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch or Score", request)

@@ -112,9 +112,12 @@ class MultiJob(BranchingJob):
         return [self._next_sequence()]
 
     def answer_ended(self) -> MultiResult:
-        for _ in range(self.request.n):
-            self._next_continuation()
-        return self._result()
+        self._next_continuation()
+        if self.request.keep_states:
+            self._continuations *= self.request.n
+            return self._result()
+        one = self._continuations[0].result(self.state.id)  # all are equal
+        return MultiResult(state_id=self.state.id, continuations=(one,) * self.request.n, seed=self.seed)
 
     def _result(self) -> MultiResult:
         results = []

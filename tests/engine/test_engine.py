@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from support.engine import BOS, PROMPT, FakeModel, engines, fake_engine, ids
 
 import genlib
 from genlib import GenerateToken, Sampling
 from genlib.jobs.multi import splitmix64
+from genlib.text import automaton
 
 engine = pytest.fixture(engines)
 
@@ -114,3 +118,19 @@ def test_score_is_what_drawing_reports(engine):
     assert len(score.logprobs) == len(score.token_ids) == 120
     assert score.total == pytest.approx(sum(score.logprobs))
     assert state.text == PROMPT
+
+
+def test_a_search_that_waits_for_pages_costs_its_neighbours_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its stop sequences are compiled once, by its caller; not at each try to start it."""
+    built = []
+    build = automaton.build
+    monkeypatch.setattr(automaton, "build", lambda *args: built.append(threading.current_thread().name) or build(*args))
+    with fake_engine(FakeModel(context_length=600), pages=44) as engine:
+        long = engine.submit(GenerateToken(engine.create_state("a"), max_tokens=550, ignore_eos=True))
+        while not engine.stats().running:
+            time.sleep(0.001)
+        search = genlib.BeamSearch(engine.create_state("b"), num_beams=2, max_length=40, stop_sequences=("zz" * 4000,))
+        waiting = engine.submit(search)
+        assert len(long.result().token_ids) == 550
+        assert len(waiting.result().beams) == 2
+    assert built == [threading.current_thread().name]

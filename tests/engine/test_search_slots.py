@@ -36,7 +36,7 @@ def test_automata_never_touch(texts, random):
     for beams, stop in texts:
         if len(live) == 6 or (live and random.random() < 0.4):
             s.close(live.pop(random.choice(list(live)))[0])
-        slot = s.open(request(num_beams=beams), (stop,) if stop else (), b"")
+        slot = s.open(request(num_beams=beams), s.compile((stop,) if stop else ()), b"")
         live[slot.index] = (slot, stop)
         taken = [range(x.first_state, x.first_state + x.num_states) for x, _ in live.values()]
         assert sum(map(len, taken)) == len(set().union(*taken))
@@ -51,13 +51,15 @@ def test_automata_never_touch(texts, random):
 
 def test_a_slot_starts_afresh():
     s = slots()
-    first = s.open(request(num_beams=3, length_penalty=2.0, early_stopping="never", max_length=7), ("x",), b"")
+    first = s.open(
+        request(num_beams=3, length_penalty=2.0, early_stopping="never", max_length=7), s.compile(("x",)), b""
+    )
     b = s.buffers
     for field in (b.score, b.pool_score, b.pool_length, b.stop_state):
         field[first.lanes] = 5
     b.done[first.index] = b.length[first.index] = 1
     s.close(first)
-    again = s.open(request(num_beams=2, max_length=5), (), b"")
+    again = s.open(request(num_beams=2, max_length=5), s.compile(()), b"")
     assert again.index == first.index
     assert b.score[again.lanes].tolist() == [0, np.float32(-1e9)]
     assert not any(field[again.lanes].any() for field in (b.pool_length, b.stop_state))
@@ -67,12 +69,12 @@ def test_a_slot_starts_afresh():
 
 def test_stop_sequences_that_fill_the_automaton():
     s, half = slots(), "a" * (STOP_STATES // 2)
-    first = s.open(request(), (half,), b"")
-    assert s.open(request(), (half,), b"") is None
+    first = s.open(request(), s.compile((half,)), b"")
+    assert s.open(request(), s.compile((half,)), b"") is None
     s.close(first)
-    assert s.open(request(), (half,), b"") is not None
+    assert s.open(request(), s.compile((half,)), b"") is not None
     with pytest.raises(genlib.OutOfCapacity, match="stop_sequences"):
-        s.open(request(), ("a" * STOP_STATES,), b"")
+        s.compile(("a" * STOP_STATES,))
 
 
 @settings(max_examples=100, deadline=None)

@@ -120,3 +120,18 @@ def test_results_are_sequences(engine: genlib.Engine) -> None:
     assert (len(beams), beams[-1].score, beams[1].state) == (3, beams.scores[-1], beams.states[1])
     with pytest.raises(IndexError):
         beams[3]
+
+
+def test_stop_sequences_have_a_bound_in_all(engine: genlib.Engine) -> None:
+    """States keep theirs."""
+    engine.create_state(PROMPT, stop_sequences=["a" * 8192, "b" * 8192])
+    with pytest.raises(genlib.InvalidRequest, match="at most 16384 bytes in total, got 16385"):
+        engine.create_state(PROMPT, stop_sequences=["a" * 8192, "b" * 8193])
+
+
+def test_how_many_continuations(engine: genlib.Engine) -> None:
+    state = engine.create_state(PROMPT)
+    with pytest.raises(genlib.InvalidRequest, match="`n` must be an integer from 1 to 65536, got 65537"):
+        genlib.generate_multi(state, n=65537)
+    with pytest.raises(genlib.InvalidRequest, match="`n` must be an integer from 1 to 1024, got 1025"):
+        genlib.generate_multi(state, n=1025, keep_states=True)
