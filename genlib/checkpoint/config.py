@@ -12,7 +12,7 @@ from typing import Literal, cast
 
 from ..ops.arrays import Float32
 from . import rope
-from .fields import LARGEST_INT, Fields, raise_problems, read_object
+from .fields import LARGEST_INT, Fields, is_there, raise_problems, read_object
 from .rope import Rope, read_rope
 
 DType = Literal["float32", "bfloat16", "float16"]
@@ -53,7 +53,14 @@ _FAMILIES = {
 }
 
 
-_SIZES = ("vocab_size", "hidden_size", "num_hidden_layers", "num_attention_heads", "max_position_embeddings")
+# The largest of each that makes sense: beyond them loops and buffers would be, before the weights are looked at.
+_SIZES = {
+    "vocab_size": 1 << 24,
+    "hidden_size": 1 << 20,
+    "num_hidden_layers": 1 << 12,
+    "num_attention_heads": 1 << 14,
+    "max_position_embeddings": 1 << 24,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +100,7 @@ class ModelConfig:
         problems: list[str] = []
         fields = Fields("config.json", read_object(folder / "config.json"), problems)
         path = folder / "generation_config.json"
-        generation = Fields(path.name, read_object(path) if path.exists() else {}, problems)
+        generation = Fields(path.name, read_object(path) if is_there(path) else {}, problems)
         config = _parse(fields, generation)
         raise_problems(folder, problems)
         return config
@@ -107,7 +114,7 @@ def rope_tables(config: ModelConfig, num_positions: int) -> tuple[Float32, Float
 def _parse(fields: Fields, generation: Fields) -> ModelConfig:
     """The config; usable only if no problem was added."""
     architecture, family = _family(fields)
-    vocab_size, hidden, layers, heads, max_positions = map(fields.integer, _SIZES)
+    vocab_size, hidden, layers, heads, max_positions = (fields.integer(n, most=most) for n, most in _SIZES.items())
     sizes_hold = not fields.problems
     ids_below = vocab_size if sizes_hold else LARGEST_INT
     kv_heads, head_size = _head_shape(fields, family, hidden, heads)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import stat
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,6 +13,7 @@ from typing import Any
 from ..errors import CheckpointError
 
 LARGEST_INT = 2**31 - 1
+LARGEST_TEXT = 1 << 28  # bytes; the largest tokenizer.json in use has some 40 million
 _REQUIRED = object()
 
 
@@ -21,12 +24,37 @@ def raise_problems(folder: Path, problems: Iterable[str]) -> None:
         raise CheckpointError(f"the checkpoint {folder} cannot be used:{lines}")
 
 
+def is_there(path: Path) -> bool:
+    """Whether there is such a file; a name that cannot be one is none."""
+    return os.path.exists(path)
+
+
+def file_size(path: Path) -> int:
+    """Bytes of a regular file. Raises CheckpointError for anything else, such as a pipe, whose end may never come."""
+    try:
+        status = path.stat()
+    except (OSError, ValueError) as error:
+        raise CheckpointError(f"{path} cannot be read: {getattr(error, 'strerror', error)}") from error
+    if not stat.S_ISREG(status.st_mode):
+        raise CheckpointError(f"{path} cannot be read: it is not a regular file")
+    return status.st_size
+
+
+def read_bytes(path: Path) -> bytes:
+    """A file of text, such as JSON. Raises CheckpointError if it cannot be read or is longer than any such file."""
+    size = file_size(path)
+    if size > LARGEST_TEXT:
+        raise CheckpointError(f"{path} cannot be used: it has {size} bytes, more than {LARGEST_TEXT}")
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+
+
 def read_object(path: Path) -> dict[str, Any]:
     """The JSON object in a file. Raises CheckpointError if the file cannot be read or contains anything else."""
     try:
-        value = json.loads(path.read_bytes())
-    except OSError as error:
-        raise CheckpointError(f"{path} cannot be read: {error.strerror}") from error
+        value = json.loads(read_bytes(path))
     except (ValueError, RecursionError) as error:
         raise CheckpointError(f"{path} is not valid JSON: {error}") from error
     if not isinstance(value, dict):
@@ -47,13 +75,16 @@ class Fields:
         problem = f"{self.source}: `{name}` must {rule}, got {value[:80]}"
         self.problems.append(f"{problem}; {remedy}" if remedy else problem)
 
-    def integer(self, name: str, *, default: Any = _REQUIRED) -> int:
-        """An integer ≥ 1; `default` if the field is missing or null."""
+    def integer(self, name: str, *, most: int = LARGEST_INT, default: Any = _REQUIRED) -> int:
+        """An integer from 1 to `most`; `default` if the field is missing or null."""
         value = self.values.get(name)
         if value is None and default is not _REQUIRED:
             return int(default)
-        if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= LARGEST_INT:
+        if isinstance(value, bool) or not isinstance(value, int) or value < 1:
             self.refuse(name, "be an integer ≥ 1")
+            return 1
+        if value > most:
+            self.refuse(name, f"be at most {most}")
             return 1
         return value
 

@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import json
 import math
-import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from .fields import read_object
+from ..errors import CheckpointError
+from .fields import file_size, is_there, read_object
 
 ITEM_SIZES = {
     "F64": 8,
@@ -50,9 +50,9 @@ def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
     Reads model.safetensors if it exists, else the shards that model.safetensors.index.json lists.
     """
     single, index = folder / "model.safetensors", folder / "model.safetensors.index.json"
-    if single.exists():
+    if is_there(single):
         return {entry.name: entry for entry in _read_file(single, problems)}
-    if not index.exists():
+    if not is_there(index):
         remedy = "convert the weights to safetensors"
         problems.append(f"there is neither {single.name} nor {index.name}; {remedy}")
         return {}
@@ -61,15 +61,22 @@ def find_tensors(folder: Path, problems: list[str]) -> dict[str, Entry]:
         problems.append(f"{index.name}: `weight_map` must map tensor names to file names")
         return {}
     found: dict[str, Entry] = {}
-    for file in sorted(set(weight_map.values())):
-        listed = {name for name, home in weight_map.items() if home == file}
-        if Path(file).name != file or file in (".", ".."):
-            problems.append(f"{index.name}: {file!r} must be the name of a file in the same folder")
-        elif not (folder / file).exists():
-            problems.append(f"{file}: the file is missing, but {index.name} lists {len(listed)} tensors in it")
+    files: dict[str, set[str]] = {}
+    for name, file in weight_map.items():
+        files.setdefault(file, set()).add(name)
+    for file, listed in sorted(files.items()):
+        if Path(file).name != file or file in (".", "..") or "\0" in file:
+            problems.append(f"{index.name}: {_shown(file)!r} must be the name of a file in the same folder")
+        elif not is_there(folder / file):
+            problems.append(f"{_shown(file)}: the file is missing, but {index.name} lists {len(listed)} tensors in it")
         else:
             found |= _read_shard(folder / file, listed, problems)
     return found
+
+
+def _shown(name: str) -> str:
+    """A name as a message can have it."""
+    return name[:200].encode("utf-8", "backslashreplace").decode()
 
 
 def _read_shard(path: Path, listed: set[str], problems: list[str]) -> dict[str, Entry]:
@@ -86,15 +93,15 @@ def _read_shard(path: Path, listed: set[str], problems: list[str]) -> dict[str, 
 def _read_file(path: Path, problems: list[str]) -> list[Entry]:
     """The entries of one file. Malformed ones are added to `problems`."""
     try:
+        total = file_size(path)
         with path.open("rb", buffering=0) as file:
-            total = os.fstat(file.fileno()).st_size
             length = int.from_bytes(file.read(8), "little")
             if total < 8 or length > min(total - 8, _LARGEST_HEADER):
                 problems.append(f"{path.name}: truncated or not a safetensors file ({total} bytes)")
                 return []
             raw = file.read(length)
-    except OSError as error:
-        problems.append(f"{path.name}: cannot be read: {error.strerror}")
+    except (OSError, CheckpointError) as error:
+        problems.append(f"{path.name}: cannot be read: {getattr(error, 'strerror', error)}")
         return []
     try:
         header = json.loads(raw.decode(), object_pairs_hook=_no_duplicates)

@@ -45,7 +45,11 @@ def load(
     checkpoint = Checkpoint.open(folder)
     check(checkpoint, config)
     ops = select("cpu", threads)
-    decoder = Decoder(config, checkpoint, ops, dtype)
+    try:
+        decoder = Decoder(config, checkpoint, ops, dtype)
+    except MemoryError as error:
+        ops.close()
+        raise CheckpointError(f"{folder} needs more memory than there is for {checkpoint.num_bytes()} bytes") from error
     name = "genlib/default" if model is None else folder.resolve().name
     facts = (checkpoint.digest(), repr(config), tokenizer.digest, dtype, ops.name, NUMERICS)
     fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()

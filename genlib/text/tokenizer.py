@@ -11,7 +11,7 @@ from typing import Any
 import tokenizers
 from tokenizers import normalizers, pre_tokenizers
 
-from ..checkpoint.fields import read_object
+from ..checkpoint.fields import is_there, read_bytes, read_object
 from ..errors import CheckpointError, InvalidRequest
 from .spelling import BYTES, component_state, read_decoder
 
@@ -66,14 +66,17 @@ class Tokenizer:
         even if the tokenizer does not mark them as such, for example the model's EOS. Raises CheckpointError.
         """
         path = folder / "tokenizer.json"
-        if not path.exists():
+        if not is_there(path):
             raise CheckpointError(f"{path} does not exist; save a fast tokenizer with transformers")
+        data = read_bytes(path)
         try:
-            raw = tokenizers.Tokenizer.from_file(str(path))
-        except Exception as error:  # the library raises plain Exception
+            raw = tokenizers.Tokenizer.from_buffer(data)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # the library raises plain Exception, and panics, which are none
             raise CheckpointError(f"{path} cannot be used: {error}") from error
         prefix_ids = _prefix_ids(folder, raw)
-        facts = path.read_bytes() + repr((prefix_ids, sorted(control_ids))).encode()
+        facts = data + repr((prefix_ids, sorted(control_ids))).encode()
         digest = hashlib.blake2b(facts, digest_size=16).hexdigest()
         tokenizer = Tokenizer(raw, prefix_ids, control_ids, digest)
         ordinary = set(raw.get_vocab(with_added_tokens=True).values()) - tokenizer._control
@@ -221,7 +224,7 @@ def _prefix_ids(folder: Path, tokenizer: tokenizers.Tokenizer) -> list[int]:
             break
         prefix.append(token_id)
     path = folder / "tokenizer_config.json"
-    settings = read_object(path) if path.exists() else {}
+    settings = read_object(path) if is_there(path) else {}
     if prefix or settings.get("add_bos_token") is not True:
         return prefix
     bos = settings.get("bos_token")
