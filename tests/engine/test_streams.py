@@ -32,6 +32,17 @@ class TestStreams:
         rest = genlib.generate_token(state, max_tokens=5, seed=1).token_ids
         assert rest == ids(engine, max_tokens=8, seed=1)[3:]
 
+    def test_what_was_taken_of_a_stream_that_had_ended_is_its_result(self, engine):
+        state = engine.create_state(PROMPT)
+        call = engine.submit(GenerateToken(state, max_tokens=9), stream=True)
+        pieces = iter(call)
+        taken = next(pieces)
+        while not call.done:
+            time.sleep(0.001)
+        pieces.close()
+        assert (call.result().token_ids, call.result().text) == (taken.token_ids, taken.text)
+        assert state.text == PROMPT + taken.text
+
     def test_a_stream_nobody_took_commits_nothing(self, engine):
         state = engine.create_state(PROMPT)
         stream = engine.submit(GenerateToken(state, max_tokens=5), stream=True)
