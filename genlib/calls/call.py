@@ -18,7 +18,7 @@ from typing import Any, Generic, Protocol, cast
 
 from ..errors import CallCancelled, CallTimeout
 from .channel import Channel
-from .pieces import AsyncPieceIterator, PieceIterator
+from .pieces import AsyncPieceIterator, PieceIterator, leave_for_sure
 from .results import Piece, R_co
 
 
@@ -177,7 +177,7 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
     def __del__(self) -> None:
         channel = getattr(self, "channel", None)  # None if __init__ was interrupted
         if channel is not None and channel.streams:
-            self.leave()
+            leave_for_sure(self)
 
     # A coroutine, so that it can be awaited, or given to asyncio.create_task.
 

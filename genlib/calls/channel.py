@@ -8,6 +8,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Callable
+from contextlib import suppress
+from functools import partial
 
 from .results import Piece, Result
 
@@ -27,7 +29,7 @@ class Channel:
         self.result: Result | None = None
         self.error: BaseException | None = None
         self.piece: Callable[[int], Piece] | None = None  # the i-th, set by the job of a stream
-        self._changed = threading.Condition(threading.Lock())
+        self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
 
     @property
@@ -51,35 +53,50 @@ class Channel:
         """The call has ended well."""
         if not self.ended:
             self.result, self.complete = result, True
-            self._wake()
+        self._wake()
 
     def fail(self, error: BaseException) -> None:
         """The call has ended with an error; pieces that were not taken are dropped."""
         if not self.ended:
             self.error, self.complete = error, True
-            self._wake()
+        self._wake()
 
     def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
-            wakers, self._wakers = self._wakers, []
-        for wake in wakers:
-            wake()
+        with self._lock:
+            while self._wakers:  # each is kept until it was called, lest an interrupt lose one
+                self._wakers[-1]()
+                self._wakers.pop()
 
     # The handle's side.
 
     def wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
-        """Waits until ready() holds; False if it does not after `timeout` seconds."""
-        with self._changed:
-            return self._changed.wait_for(ready, timeout)
+        """Waits until ready() holds; False if it does not after `timeout` seconds.
+
+        By plain locks, which unlike threading.Condition survive a signal handler that raises at any moment.
+        """
+        end = None if timeout is None else time.monotonic() + timeout
+        while True:
+            woken = threading.Lock()
+            woken.acquire()
+            if self.on_change(ready, partial(_release, woken)):
+                return True
+            left = -1 if end is None else max(end - time.monotonic(), 0)
+            if not woken.acquire(timeout=left):
+                return ready()
 
     def on_change(self, ready: Callable[[], bool], wake: Callable[[], None]) -> bool:
         """Has wake() called at the next change, unless ready() holds already, which it then returns.
 
         wake() is called by the engine's thread: it must be quick, and must not raise.
         """
-        with self._changed:
+        with self._lock:
             if ready():
                 return True
             self._wakers.append(wake)
             return False
+
+
+def _release(lock: threading.Lock) -> None:
+    """Once; a second time does nothing."""
+    with suppress(RuntimeError):
+        lock.release()

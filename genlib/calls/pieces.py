@@ -22,6 +22,15 @@ class StreamingCall(Protocol):
     def leave(self) -> None: ...
 
 
+def leave_for_sure(call: StreamingCall) -> None:
+    """For finalisers: leaves a stream even if the handler of a signal raises in the midst of it."""
+    try:
+        call.leave()
+    except BaseException:
+        call.leave()
+        raise
+
+
 class PieceIterator(Iterator[Piece]):
     """Takes pieces; once it is dropped, the stream has been left."""
 
@@ -39,7 +48,7 @@ class PieceIterator(Iterator[Piece]):
         self._call.close()
 
     def __del__(self) -> None:
-        self._call.leave()
+        leave_for_sure(self._call)
 
 
 class AsyncPieceIterator(AsyncIterator[Piece]):
@@ -56,7 +65,7 @@ class AsyncPieceIterator(AsyncIterator[Piece]):
         self._call.close()
 
     def __del__(self) -> None:
-        self._call.leave()
+        leave_for_sure(self._call)
 
 
 class TokenStream(Iterator[Piece]):

@@ -67,7 +67,6 @@ class Loop:
         self._cache = cache
         self._scheduler = scheduler
         self._calls = calls
-        self._progress = time.monotonic()
         arguments = (weakref.ref(self), calls.bell, model)
         self._at_exit = at_exit(weakref.ref(self), os.getpid())
         self._thread = threading.Thread(target=run, args=arguments, name="genlib-engine", daemon=True)
@@ -92,7 +91,7 @@ class Loop:
         """Seconds since the thread made progress; 0 while it has nothing to do."""
         if self._scheduler.idle and self._thread.is_alive():
             return 0.0
-        return time.monotonic() - self._progress
+        return time.monotonic() - self._calls.progress
 
     # The thread.
 
@@ -141,7 +140,7 @@ class Loop:
         work = self._scheduler.plan()
         if not work:
             return work, 0, left
-        self._progress = time.monotonic()
+        self._calls.progress = time.monotonic()
         num_tokens = self._batch.build(work, self._cache.table)
         copies = self._cache.take_copies()
         if len(copies):

@@ -44,6 +44,7 @@ class OpenCalls:
         self.bell = bell
         self.thread_id: int | None = None
         self.stepping = False  # whether a step is using what jobs hold
+        self.progress = time.monotonic()  # when a step began last, or there was something to do for the first time
         self._scheduler = scheduler
         self._jobs: dict[Channel, Job] = {}
         self._posted: deque[End] = deque()
@@ -66,10 +67,9 @@ class OpenCalls:
             self.bell.ring()
 
     def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
+        self.post_end(channel, taken, error)
         with self.lock:
             self.heed()
-            self._end(End(channel, taken, error))
-        self.bell.ring()
 
     @property
     def on_thread(self) -> bool:
@@ -89,9 +89,14 @@ class OpenCalls:
     # With the lock held.
 
     def heed(self) -> None:
-        """Ends the calls whose ends were posted."""
+        """Ends the calls whose ends were posted.
+
+        A signal's handler may raise in the midst of it: then whoever heeds next ends the same call again, from the
+        beginning, which each step of an end must bear.
+        """
         while self._posted:
-            self._end(self._posted.popleft())
+            self._end(self._posted[0])
+            self._posted.popleft()
 
     def check_open(self) -> None:
         """Raises EngineClosed, or a narrower one, if no call can begin."""
@@ -101,6 +106,8 @@ class OpenCalls:
     def submit(self, job: Job) -> None:
         """Queues a job. Raises QueueFull, EngineClosed."""
         self.check_open()
+        if self._scheduler.idle:
+            self.progress = time.monotonic()
         self._jobs[job.channel] = job  # first: whoever is interrupted from here on can end it
         try:
             self._scheduler.submit(job)
@@ -115,11 +122,14 @@ class OpenCalls:
         job = self._jobs.get(end.channel)
         if job is None:
             return
+        if end.error is not None:
+            self.fail(job, end.error)
+            return
         try:
-            if end.error is not None:
-                raise end.error
             result = job.settle(end.taken)
         except Exception as error:
+            if not (self.on_thread or isinstance(error, GenlibError)):
+                raise  # a signal handler's, perhaps; the engine's thread tries again
             self.fail(job, error)
         else:
             self.finish(job, result)
@@ -134,6 +144,7 @@ class OpenCalls:
     def finish(self, job: Job, result: Result) -> None:
         self._retire(job)
         job.channel.finish(result)
+        self._forget(job)
 
     def fail(self, job: Job, error: Exception) -> None:
         """Ends a job with an error; its state is unchanged. What nobody foresaw is logged too."""
@@ -142,24 +153,30 @@ class OpenCalls:
         job.abandon()
         self._retire(job)
         job.channel.fail(error)
+        self._forget(job)
 
     def _retire(self, job: Job) -> None:
         job.ended = True
-        self._jobs.pop(job.channel, None)
-        self._timed.discard(job)
         self._scheduler.end(job)
-        self._gone.append(job)
-        if not self.stepping:
+        if job not in self._gone:
+            self._gone.append(job)
+        if self.on_thread and not self.stepping:
             self.release()
+        else:
+            self.bell.ring()
+
+    def _forget(self, job: Job) -> None:
+        self._timed.discard(job)
+        self._jobs.pop(job.channel, None)
 
     def release(self) -> None:
-        """Gives back what ended calls still hold. Not while a step runs."""
+        """Gives back what ended calls still hold. By the engine's thread, between steps."""
         while self._gone:
-            job = self._gone.pop()
             try:
-                job.release()
+                self._gone[-1].release()
             except Exception as error:
                 log.error("what a call held could not be given back", exc_info=error)
+            self._gone.pop()
 
     def expire(self) -> float | None:
         """Ends the calls that have reached their deadlines. Returns how many seconds are left to the next one."""

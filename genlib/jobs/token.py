@@ -66,7 +66,8 @@ class TokenJob(Job):
         c = self.continuation
         if taken is not None:
             c.keep(taken)
-        self._committed = self.use.store.commit(self.state, c.generated, self.channel)
+        if self._committed is None:
+            self._committed = self.use.store.commit(self.state, c.generated, len(self.record.tokens), self.channel)
         return c.result(self.state.id)
 
     def abandon(self) -> None:

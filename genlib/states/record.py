@@ -64,17 +64,20 @@ class Record:
             matches=self.matches.copy(),
         )
 
-    def generate(self, new: Generated) -> None:
-        """Appends generated tokens; without any, the record does not change."""
+    def generate(self, new: Generated, at: int) -> None:
+        """Puts generated tokens behind the first `at`, which are all; nothing changes if there are none.
+
+        Done again after it was interrupted, it gives the same record.
+        """
         if not new.token_ids:
             return
-        if not self.segments[-1].generated:
-            self.segments.append(Segment(start=len(self.tokens), generated=True))
-        self.tokens += new.token_ids
-        self.finished = new.finished
-        if new.match_end is not None:
-            self.matches.append((len(self.tokens) - 1, new.match_end))
         self.version += 1
+        if not self.segments[-1].generated:
+            self.segments.append(Segment(start=at, generated=True))
+        self.tokens[at:] = new.token_ids
+        self.finished = new.finished
+        if new.match_end is not None and (at + len(new.token_ids) - 1, new.match_end) not in self.matches[-1:]:
+            self.matches.append((len(self.tokens) - 1, new.match_end))
 
     def append(self, token_ids: Sequence[int]) -> None:
         """Appends the tokens of a given text, and resets `finished`."""

@@ -52,7 +52,7 @@ class Store:
         """Adds a state with the tokens of a record, those generated after them, and the pages of `entry`."""
         record = record.copy()
         record.random_stream = random_stream
-        record.generate(new)
+        record.generate(new, len(record.tokens))
         return self.add(record, entry)
 
     def get(self, state_id: str) -> State:
@@ -100,10 +100,10 @@ class Store:
         if self._writers.get(state.id) is writer:
             del self._writers[state.id]
 
-    def commit(self, state: State, new: Generated, writer: object) -> int:
-        """Appends a call's tokens to its state and unlocks it. Returns the record's version."""
+    def commit(self, state: State, new: Generated, at: int, writer: object) -> int:
+        """Appends a call's tokens to its state, behind its first `at`, and unlocks it. Returns the record's version."""
         record = self.read(state)
-        record.generate(new)
+        record.generate(new, at)
         self.unlock(state, writer)
         return record.version
 

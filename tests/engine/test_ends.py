@@ -8,6 +8,7 @@ import gc
 import signal
 import threading
 import time
+from random import Random
 
 import pytest
 from support.engine import (
@@ -164,6 +165,38 @@ class TestInterrupts:
                     state.truncate(len(before))
         finally:
             signal.signal(signal.SIGALRM, handler)
+        check_free(state, before, 0)
+
+    @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")  # they strike in finalisers too
+    def test_signals_at_any_moment_leave_all_or_nothing(self, engine: genlib.Engine) -> None:
+        """Wherever in the call they strike: before it began, in its end, or behind its commit."""
+
+        class Stop(Exception):
+            pass
+
+        def stop(*_: object) -> None:
+            raise Stop
+
+        state = engine.create_state(PROMPT)
+        before, whole = state.tokens, ids(engine, max_tokens=6, seed=1)
+        random = Random(1)
+        handler = signal.signal(signal.SIGALRM, stop)
+        outcomes = set()
+        try:
+            for i in range(400):
+                with contextlib.suppress(Stop):
+                    signal.setitimer(signal.ITIMER_REAL, random.uniform(1e-5, 2e-3))
+                    if i % 2:
+                        genlib.generate_token(state, max_tokens=6, seed=1)
+                    else:
+                        list(stream(state, max_tokens=6))
+                    time.sleep(1)
+                outcomes.add(state.tokens[len(before) :])
+                state.truncate(len(before))
+        finally:
+            signal.signal(signal.SIGALRM, handler)
+        assert outcomes <= {(), *(whole[:n] for n in range(7))}
+        assert {(), whole} <= outcomes
         check_free(state, before, 0)
 
     def test_a_timeout_ends_the_call(self, slow: genlib.Engine) -> None:

@@ -23,7 +23,7 @@ def record_of(prompt: list[int], parts: list[tuple[bool, list[int]]]) -> Record:
     record = Record(prompt.copy(), [Segment(0, False)])
     for generated, tokens in parts:
         if generated:
-            record.generate(Generated(tokens, finished=False, match_end=None))
+            record.generate(Generated(tokens, finished=False, match_end=None), len(record.tokens))
         else:
             record.append(tokens)
     return record
@@ -38,7 +38,7 @@ def test_counting_is_rebuilding(sampling, prompt, parts, drawn):
     edits = RowEdits(first, region)
     for token in drawn:
         edits.count(np.int32(token))
-    record.generate(Generated(drawn, finished=False, match_end=None))
+    record.generate(Generated(drawn, finished=False, match_end=None), len(record.tokens))
     whole = first_edits(sampling, record)
     assert whole is not None
     assert region[:, : edits.size].tolist() == whole.tolist()
