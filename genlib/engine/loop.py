@@ -132,9 +132,7 @@ class Loop:
     def _begin(self) -> tuple[list[tuple[Sequence, int]], int, float | None]:
         """Prepares the next step. Returns its work, which may be nothing; its number of tokens; and, if there is no
         work, for how long there may be none."""
-        self._calls.heed()
-        self._calls.release()
-        left = self._calls.expire()
+        left = self._calls.tidy()
         if self._scheduler.waiting:
             self._admit()
         work = self._scheduler.plan()

@@ -178,6 +178,14 @@ class OpenCalls:
                 log.error("what a call held could not be given back", exc_info=error)
             self._gone.pop()
 
+    def tidy(self) -> float | None:
+        """What is due before a step: posted ends, what ended calls hold, deadlines. Returns as `expire` does."""
+        if self._posted:
+            self.heed()
+        if self._gone:
+            self.release()
+        return self.expire() if self._timed else None
+
     def expire(self) -> float | None:
         """Ends the calls that have reached their deadlines. Returns how many seconds are left to the next one."""
         now, left = time.monotonic(), []
