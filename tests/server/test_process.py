@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import http.client
 import json
-import os
 import signal
 import socket
 import time
@@ -111,10 +110,9 @@ def test_calls_that_take_too_long_are_cancelled() -> None:
 
 @pytest.fixture
 def slow_model(tmp_path: Path) -> Path:
-    """A checkpoint whose config.json is a pipe: it is loaded when something was written there."""
-    for name in ("tokenizer.json", "model.safetensors"):
+    """A checkpoint that is loaded once it has a file `gate`."""
+    for name in ("config.json", "tokenizer.json", "model.safetensors"):
         (tmp_path / name).symlink_to(EMBEDDED / name)
-    os.mkfifo(tmp_path / "config.json")
     return tmp_path
 
 
@@ -140,14 +138,14 @@ def listening(port: int) -> Connection:
 
 def test_it_answers_while_the_model_is_loaded(slow_model: Path) -> None:
     port = free_port()
-    with launched("--port", str(port), "--model", str(slow_model)) as process:
+    with launched("--port", str(port), "--model", str(slow_model), gate=slow_model / "gate") as process:
         connection = listening(port)
         connection.stay()
         for method, path in (("GET", "/ready"), ("POST", "/v1/states"), ("POST", "/v1/generate/token"), ("GET", "/")):
             answer = connection.ask(method, path, {"prompt": "A fox"} if method == "POST" else None)
             refused(answer, 503, "loading")
             assert answer.headers["retry-after"] == "1"
-        (slow_model / "config.json").write_bytes((EMBEDDED / "config.json").read_bytes())
+        (slow_model / "gate").touch()
         assert announced(process) == f"http://127.0.0.1:{port}"
         assert connection.ask("GET", "/ready").status == 200
         assert connection.ask("POST", "/v1/states", {"prompt": "A fox"}).json()["text"] == "A fox"
@@ -158,16 +156,18 @@ def test_it_answers_while_the_model_is_loaded(slow_model: Path) -> None:
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_signal_does_not_wait_for_the_model(slow_model: Path, number: signal.Signals) -> None:
     port = free_port()
-    with launched("--port", str(port), "--model", str(slow_model)) as process:
+    with launched("--port", str(port), "--model", str(slow_model), gate=slow_model / "gate") as process:
         listening(port).close()
         assert finish(process, number) == (0, "", "")
 
 
 def test_a_model_that_cannot_be_loaded_ends_the_process(slow_model: Path) -> None:
     port = free_port()
-    with launched("--port", str(port), "--model", str(slow_model)) as process:
+    with launched("--port", str(port), "--model", str(slow_model), gate=slow_model / "gate") as process:
         listening(port).close()
+        (slow_model / "config.json").unlink()
         (slow_model / "config.json").write_text("{}")
+        (slow_model / "gate").touch()
         out, err = process.communicate(timeout=PATIENCE)
         assert (process.returncode, out) == (1, "")
         assert err.startswith("genlib: ")

@@ -8,12 +8,32 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+# `genlib`, whose models are loaded once a file is there.
+GATED = """
+import sys, time
+from pathlib import Path
+from genlib.cli import main
+from genlib.engine import engine
+
+gate, load = Path(sys.argv[1]), engine.load
+
+def wait_and_load(*args):
+    while not gate.exists():
+        time.sleep(0.01)
+    return load(*args)
+
+engine.load = wait_and_load
+sys.exit(main(sys.argv[2:]))
+"""
 
 
 @contextmanager
-def launched(*argv: str) -> Iterator[subprocess.Popen[str]]:
-    """The process, which may still be loading."""
-    command = [sys.executable, "-m", "genlib", "serve", "--threads", "1", *argv]
+def launched(*argv: str, gate: Path | None = None) -> Iterator[subprocess.Popen[str]]:
+    """The process, which may still be loading. gate: a file that it waits for before it loads its model."""
+    program = ["-m", "genlib"] if gate is None else ["-c", GATED, str(gate)]
+    command = [sys.executable, *program, "serve", "--threads", "1", *argv]
     with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
         try:
             yield process
