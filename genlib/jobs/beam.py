@@ -103,7 +103,7 @@ class BeamJob(BranchingJob):
         return beam
 
     def _promise(self, tokens_left: int) -> None:
-        promised = self.table.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
+        promised = self.use.cache.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
         assert promised, "pages were reserved when the call started"
 
     def on_beams(self) -> None:

@@ -37,7 +37,7 @@ class BranchingJob(Job):
         assert self._base is not None
         entry = self.table.fork(self._base)
         self._entries.add(entry)
-        promised = self.table.reserve(entry, 1 + more)
+        promised = self.use.cache.reserve(entry, 1 + more)
         assert promised, "pages were reserved when the call started"
         self.table.append(entry, as_int32(self.record.tokens[-1:]))
         return entry
