@@ -11,7 +11,7 @@ from .calls.options import TokenOptions
 from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Probability
 from .calls.results import BeamResult, MultiResult, TokenResult
-from .checks import refuse
+from .checks import check_bool, refuse
 from .engine.engine import Engine
 from .ops.searches import EarlyStopping
 from .sampling.masks import TokenMask
@@ -123,6 +123,7 @@ def generate_token(
         probability=probability,
         top_logprobs=top_logprobs,
     )
+    check_bool("stream", stream)
     engine = engine_of(state)
     if stream:
         return TokenStream(engine.submit(request, stream=True, timeout=timeout))
@@ -219,6 +220,7 @@ def beam_search(
         num_return: number of beams to return; 1 to num_beams. None (default) returns num_beams.
         stop_sequences: strings that finish a hypothesis, as for generate_token. Default: the state's own.
         keep_states: also keep each returned beam as a new state (`.states`), with its KV cache in place. Default False.
+        timeout: end the call with CallTimeout after this many seconds. Default None (never).
 
     Raises the same errors as generate_multi, except TokenMaskError.
     """

@@ -75,16 +75,15 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
         timeout: in seconds; then TimeoutError, and the call goes on: see `cancel`, or Engine.submit(timeout=...),
         which ends it. Raises the call's error. An exception while waiting, such as KeyboardInterrupt, cancels the call.
         """
-        self._owner.check_caller()
         try:
-            if not self._wait(lambda: self.done, timeout):
-                raise TimeoutError(f"the call is still running after {timeout} s")
-        except TimeoutError:
-            raise
+            self._owner.check_caller()
+            ended = self._wait(lambda: self.done, timeout)
+            if ended:
+                return self._get()
         except BaseException:
             self.cancel()
             raise
-        return self._get()
+        raise TimeoutError(f"the call is still running after {timeout} s")
 
     def _wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
         """Channel.wait; a call that reaches its deadline meanwhile ends."""
@@ -101,7 +100,7 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
         if not channel.ended:
             self._owner.end(channel, None)
         if channel.error is not None:
-            raise channel.error
+            raise channel.error.with_traceback(channel.traceback)
         return cast(R_co, channel.result)
 
     # A stream.
@@ -154,7 +153,7 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
         """The next piece, or None at a stream's end."""
         channel = self.channel
         if channel.error is not None:
-            raise channel.error
+            raise channel.error.with_traceback(channel.traceback)
         if self._taken < channel.num_pieces and not (self._left or channel.ended):
             assert channel.piece is not None
             piece = channel.piece(self._taken)

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from types import TracebackType
 
 from .results import Piece, Result
 
@@ -28,6 +29,7 @@ class Channel:
         self.complete = False
         self.result: Result | None = None
         self.error: BaseException | None = None
+        self.traceback: TracebackType | None = None
         self.piece: Callable[[int], Piece] | None = None  # the i-th, set by the job of a stream
         self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
@@ -58,6 +60,7 @@ class Channel:
     def fail(self, error: BaseException) -> None:
         """The call has ended with an error; pieces that were not taken are dropped."""
         if not self.ended:
+            self.traceback = error.__traceback__  # as it is now: each raise would add to it
             self.error, self.complete = error, True
         self._wake()
 
@@ -80,7 +83,7 @@ class Channel:
             woken.acquire()
             if self.on_change(ready, partial(_release, woken)):
                 return True
-            left = -1 if end is None else max(end - time.monotonic(), 0)
+            left = -1 if end is None else min(max(end - time.monotonic(), 0), threading.TIMEOUT_MAX)
             if not woken.acquire(timeout=left):
                 return ready()
 

@@ -29,6 +29,8 @@ from .options import Options
 from .scheduler import Scheduler
 from .stats import EngineStats
 
+MAX_TIMEOUT = 1e9  # seconds; clocks and locks of the operating system take a little more
+
 
 class Engine(Keeper):
     """Loads a model and runs calls on its states, many at a time. A context manager; many threads may use one engine.
@@ -171,8 +173,8 @@ class Engine(Keeper):
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
-        if timeout is not None and not (is_number(timeout) and timeout > 0):
-            raise refuse("timeout", "be a number of seconds above 0, or None", timeout)
+        if timeout is not None and not (is_number(timeout) and 0 < timeout <= MAX_TIMEOUT):
+            raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", timeout)
         return Call(self.calls, Channel(streams=stream, timeout=timeout), self)
 
     def _begin(self, request: Request[R], call: Call[R]) -> None:

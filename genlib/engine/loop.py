@@ -41,6 +41,9 @@ def run(reference: weakref.ref[Loop], bell: Bell, model: Model) -> None:
                 bell.wait(seconds)
         if loop is not None:
             loop.end(EngineClosed("the engine was closed while the call ran"))
+    except BaseException as error:
+        if (loop := reference()) is not None:
+            loop.die(error)
     finally:
         model.close()
 
@@ -105,11 +108,15 @@ class Loop:
                 return left
             self._step(work, num_tokens)
         except BaseException as error:  # of ours: a job's own end it alone
-            log.critical("the engine's thread has ended", exc_info=error)
-            failed = EngineFailed(f"the engine's thread has ended: {error!r}; make a new engine")
-            failed.__cause__ = error
-            self.end(failed)
+            self.die(error)
         return 0
+
+    def die(self, error: BaseException) -> None:
+        """Fails all calls, those to come too: the thread cannot go on."""
+        log.critical("the engine's thread has ended", exc_info=error)
+        failed = EngineFailed(f"the engine's thread has ended: {error!r}; make a new engine")
+        failed.__cause__ = error
+        self.end(failed)
 
     def _step(self, work: list[tuple[Sequence, int]], num_tokens: int) -> None:
         """One token of every sequence that runs."""

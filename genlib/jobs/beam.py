@@ -23,6 +23,8 @@ from .branching import BranchingJob
 from .search_slots import Slot, Stops
 from .sequence import Sequence, Wants
 
+MARGIN = 4  # pages of each beam beyond its tokens': those that copies and finished hypotheses hold for a while
+
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
@@ -65,12 +67,12 @@ class BeamJob(BranchingJob):
         return self.request.num_beams * each * (2 if self.request.keep_states else 1)
 
     def pages_needed(self) -> int:
-        beams = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
+        beams = self._ticket_pages(self.request.max_length + MARGIN * PAGE_SIZE)
         return pages_for(len(self.record.tokens)) + beams
 
     def start(self) -> list[Sequence] | None:
         base = self._open_base()
-        pages = self._ticket_pages(self.request.max_length + 4 * PAGE_SIZE)
+        pages = self._ticket_pages(self.request.max_length + MARGIN * PAGE_SIZE)
         ticket = self._ticket(pages * PAGE_SIZE) if base is not None else None
         if ticket is not None:
             stops = self._stops
@@ -103,8 +105,13 @@ class BeamJob(BranchingJob):
         return beam
 
     def _promise(self, tokens_left: int) -> None:
-        promised = self.use.cache.reserve(self._pages_ticket, self._ticket_pages(tokens_left) * PAGE_SIZE)
-        assert promised, "pages were reserved when the call started"
+        """Reserves what the beams can still need, with as much of the margin that the call started with as is left:
+        what is given away, another call takes."""
+        for pages in range(MARGIN, -1, -1):
+            need = self._ticket_pages(tokens_left + pages * PAGE_SIZE)
+            if self.use.cache.reserve(self._pages_ticket, need * PAGE_SIZE):
+                return
+        raise AssertionError("pages were reserved when the call started")
 
     def on_beams(self) -> None:
         """Moves the beams' pages as the beam step has moved the beams."""

@@ -88,11 +88,11 @@ class RowMask:
         """Sets `words` for the next token. Raises TokenMaskError."""
         words = self._allowed & self._masks.no_eos if eos_banned else self._allowed
         if self._guide is not None:
-            self._room.fill(-1)
-            with _asking("fill"):
+            with _asking("fill"):  # all of it: the caller has the array, and may do with it what it likes
+                self._room.fill(-1)
                 self._guide.fill(self._room)
-            given = self._room.view(np.uint32)
-            words = given & words
+                given = self._room.view(np.uint32)
+                words = given & words
             if not words.any():
                 raise _nothing_allowed(empty=not (given & self._masks.every).any())
         self.words = words

@@ -221,7 +221,7 @@ class TestInterrupts:
             call.result(timeout=0.005)
         assert len(call.result().token_ids) == 30
 
-    @pytest.mark.parametrize("value", [0, -1, float("nan"), "1", True])
+    @pytest.mark.parametrize("value", [0, -1, float("nan"), "1", True, 1e10, 1e300])
     def test_timeouts_that_are_refused(self, engine: genlib.Engine, value: object) -> None:
         with pytest.raises(genlib.InvalidRequest, match="timeout"):
             genlib.generate_token(engine.create_state("a"), timeout=value)

@@ -140,3 +140,19 @@ def test_continuations_hold_the_prefix_once_and_their_own_tokens(n, prefix, leng
         assert most_pages(engine, lambda: genlib.generate_multi(state, **options)) <= pages_of(n, prefix, length)
         state.close()
         check_pages_back(engine)
+
+
+@pytest.mark.parametrize("pages", [40, 60, 90])
+def test_searches_side_by_side_have_the_pages_they_were_promised(pages: int) -> None:
+    """What one no longer needs another takes; what it may still need, not."""
+    with fake_engine(FakeModel(context_length=400), pages=pages, max_batch=12) as engine:
+        shapes = [(2, 40), (3, 35), (2, 60), (4, 20), (1, 80)] * 3
+        calls = []
+        for beams, length in shapes:
+            state = engine.create_state("x" * 160)
+            try:
+                calls.append(engine.submit(BeamSearch(state, num_beams=beams, max_length=length)))
+            except genlib.OutOfCapacity:
+                assert pages == 40
+        assert calls
+        assert all(call.result().beams for call in calls)
