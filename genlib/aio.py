@@ -8,6 +8,7 @@ Cancelling a coroutine that awaits a call cancels the call, which then commits n
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, Unpack, cast
 
@@ -15,16 +16,22 @@ from .api import engine_of
 from .calls.call import Call
 from .calls.names import suggesting
 from .calls.options import BeamOptions, MultiOptions, TokenOptions
-from .calls.requests import BeamSearch, GenerateMulti, GenerateToken
-from .calls.results import BeamResult, MultiResult, TokenResult
+from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request
+from .calls.results import BeamResult, MultiResult, R, TokenResult
 from .sampling.params import Sampling
 from .states.state import State
 
 
-def _arguments(options: object) -> dict[str, Any]:
-    """The arguments of a request: the fields of Sampling are gathered into one."""
+def _submit(state: State, kind: Callable[..., Request[R]], options: object, *, stream: bool = False) -> Call[R]:
+    """Submits a request of a kind, made of the options; `timeout` is the call's."""
     left = dict(cast("dict[str, Any]", options))
-    left.pop("timeout", None)  # of the call, not of the request
+    timeout = left.pop("timeout", None)
+    return engine_of(state).submit(kind(state, **left), stream=stream, timeout=timeout)
+
+
+def _gathered(options: object) -> dict[str, Any]:
+    """The options with the fields of Sampling gathered into one."""
+    left = dict(cast("dict[str, Any]", options))
     sampling = {f.name: left.pop(f.name) for f in fields(Sampling) if f.name in left}
     return {**left, "sampling": Sampling(**sampling)}
 
@@ -35,19 +42,16 @@ def generate_token(state: State, *, stream: bool = False, **options: Unpack[Toke
 
     Invalid arguments raise here; errors during generation raise where the call is awaited or iterated.
     """
-    return engine_of(state).submit(
-        GenerateToken(state, **_arguments(options)), stream=stream, timeout=options.get("timeout")
-    )
+    return _submit(state, GenerateToken, _gathered(options), stream=stream)
 
 
 @suggesting(MultiOptions)
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
     """genlib.generate_multi as a Call to await. Errors as for generate_token."""
-    return engine_of(state).submit(GenerateMulti(state, **_arguments(options)), timeout=options.get("timeout"))
+    return _submit(state, GenerateMulti, _gathered(options))
 
 
 @suggesting(BeamOptions)
 def beam_search(state: State, **options: Unpack[BeamOptions]) -> Call[BeamResult]:
     """genlib.beam_search as a Call to await. Errors as for generate_token."""
-    given = {name: value for name, value in options.items() if name != "timeout"}
-    return engine_of(state).submit(BeamSearch(state, **cast("dict[str, Any]", given)), timeout=options.get("timeout"))
+    return _submit(state, BeamSearch, options)
