@@ -8,6 +8,8 @@ import os
 import sys
 from collections.abc import Callable, Sequence
 from importlib.metadata import version
+from pathlib import Path
+from typing import TextIO
 
 from ..errors import GenlibError, InvalidRequest
 from . import generate, info, serve
@@ -15,6 +17,7 @@ from . import generate, info, serve
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Runs the command and returns the exit status: 0, 1 on failure, 2 for invalid arguments, 130 on Ctrl-C."""
+    sys.stdout, sys.stderr = _opened(sys.stdout), _opened(sys.stderr)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")  # a terminal may not have every character
@@ -36,6 +39,12 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(f"genlib: cannot write the output: {error.strerror or error}", file=sys.stderr)
         return 1
     return 0
+
+
+def _opened(stream: TextIO | None) -> TextIO:
+    """The stream, or one to nowhere if the process was started without it. Else a socket may get its number, and
+    libraries fail that ask whether it is a terminal."""
+    return Path(os.devnull).open("w", encoding="utf-8") if stream is None else stream
 
 
 def _drop_output() -> None:

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import argparse
+import logging
+import os
+import sys
+import threading
 from functools import partial
 from pathlib import Path
 
 from ..checks import check_int
 from ..errors import GenlibError
 from .engine import add_engine_options, make_engine
+
+log = logging.getLogger("genlib")
 
 
 def add_options(parser: argparse.ArgumentParser) -> None:
@@ -51,8 +57,20 @@ def serve(args: argparse.Namespace) -> None:
         sock,
         drain_timeout=args.drain_timeout,
         log_level=args.log_level,
-        on_ready=lambda: print(f"genlib is listening on {url}", flush=True),
+        on_ready=lambda: _announce(f"genlib is listening on {url}\n"),
     )
+
+
+def _announce(line: str) -> None:
+    """Writes a line to standard output, on a thread of its own: it may be closed, or full with nobody who reads."""
+
+    def write() -> None:
+        try:
+            os.write(sys.stdout.fileno(), line.encode())
+        except OSError as error:
+            log.warning("cannot write to standard output: %s", error)
+
+    threading.Thread(target=write, name="genlib-announce", daemon=True).start()
 
 
 def _read_key(path: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Awaitable, Callable
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,7 +17,8 @@ from starlette.types import ASGIApp
 
 from ..errors import InvalidRequest
 from . import answers, failure, wire
-from .connection import check_key, check_query, read_body
+from .body import Bodies
+from .connection import check_key, check_query
 from .decode import decode
 from .handlers import Handlers
 from .metrics import ROUTE_KEY, Metrics
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from ..engine.engine import Engine
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+LARGE_BODY = 1 << 14  # bytes: a larger one is decoded on a thread, so that nobody waits for it
 
 _CALL_ERRORS = (400, 404, 413, 415, 429, 503)
 
@@ -130,7 +134,7 @@ class _Gate:
     def __init__(self, handlers: Handlers, key: bytes | None, max_body: int) -> None:
         self._handlers = handlers
         self._key = key
-        self._max_body = max_body
+        self._bodies = Bodies(max_body)
 
     def endpoint(self, operations: dict[str, Operation]) -> Endpoint:
         """The endpoint of one path. operations: by method."""
@@ -152,7 +156,15 @@ class _Gate:
             check_key(request, self._key)
         if op.path.startswith("/v1/"):
             check_query(request, op.query)
-        data = await read_body(request, self._max_body) if op.method == "POST" else b""
-        empty = op.body is wire.EmptyBody and not data
-        body = wire.EmptyBody() if empty else decode(data, op.body)
-        return await op.serve(self._handlers, request, body)
+        if op.method != "POST":
+            return await op.serve(self._handlers, request, wire.EmptyBody())
+        async with self._bodies.read(request) as data:
+            body = await self._decode(data, op)
+            return await op.serve(self._handlers, request, body)
+
+    async def _decode(self, data: bytes, op: Operation) -> wire.Body:
+        if op.body is wire.EmptyBody and not data:
+            return wire.EmptyBody()
+        if len(data) < LARGE_BODY:
+            return decode(data, op.body)
+        return await anyio.to_thread.run_sync(decode, data, op.body, abandon_on_cancel=True)

@@ -1,4 +1,4 @@
-"""The client's side of a request: authentication, reading the body, and noticing a disconnect.
+"""The client's side of a request: authentication, the query, and noticing a disconnect.
 
 Starlette does not tell a plain handler that its client has disconnected, and a streaming one only under some
 servers, so every call is watched from here.
@@ -17,7 +17,7 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from ..errors import UnknownField
-from .failure import BodyTooLarge, Unauthorized, UnsupportedMediaType
+from .failure import Unauthorized
 
 if TYPE_CHECKING:
     from ..calls.call import Call
@@ -42,40 +42,6 @@ def check_query(request: Request, known: tuple[str, ...]) -> None:
             raise UnknownField(f"unknown query parameter `{name[:80]}`", param=name[:80])
         if names.count(name) > 1:
             raise UnknownField(f"duplicate query parameter `{name}`", param=name)
-
-
-async def read_body(request: Request, limit: int) -> bytes:
-    """Reads the body, which must be declared as JSON. Raises BodyTooLarge, UnsupportedMediaType.
-
-    limit: in bytes.
-    """
-    length = request.headers.get("content-length", "0")
-    if length.isdigit() and int(length) > limit:
-        raise _too_large(limit)
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > limit:
-            raise _too_large(limit)
-        chunks.append(chunk)
-    if size:
-        _check_media_type(request)
-    return b"".join(chunks)
-
-
-def _too_large(limit: int) -> BodyTooLarge:
-    return BodyTooLarge(f"the body must be at most {limit} bytes")
-
-
-def _check_media_type(request: Request) -> None:
-    given = request.headers.get("content-type", "")
-    media, *parameters = (part.strip().lower() for part in given.split(";"))
-    charsets = {p.partition("=")[2].strip("\"' ") for p in parameters if p.startswith("charset")}
-    if media != "application/json" or not charsets <= {"utf-8", "utf8"}:
-        raise UnsupportedMediaType(f"`Content-Type` must be application/json in UTF-8, got {given[:80]!r}")
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.strip().lower() != "identity":
-        raise UnsupportedMediaType(f"`Content-Encoding` must be absent or identity, got {encoding[:80]!r}")
 
 
 @dataclass(slots=True)

@@ -50,6 +50,24 @@ class BodyTooLarge(GenlibError):
     status, code = 413, "body_too_large"
 
 
+class RequestTimeout(GenlibError):
+    """The request came too slowly."""
+
+    status, code = 408, "request_timeout"
+
+
+class MalformedRequest(GenlibError):
+    """What was sent is not HTTP/1.1."""
+
+    status, code = 400, "malformed_request"
+
+
+class HeadersTooLarge(GenlibError):
+    """The request's headers exceed the size limit."""
+
+    status, code = 431, "headers_too_large"
+
+
 class UnsupportedMediaType(GenlibError):
     """The request body is not declared as uncompressed JSON in UTF-8."""
 
@@ -66,6 +84,18 @@ class Loading(GenlibError):
     """The model is still being loaded."""
 
     status, code, retry_after = 503, "loading", 1
+
+
+class Overloaded(GenlibError):
+    """The bodies that are being received take too much memory."""
+
+    status, code, retry_after = 503, "overloaded", 1
+
+
+class TooManyConnections(GenlibError):
+    """The server has as many connections as it accepts."""
+
+    status, code, retry_after = 503, "too_many_connections", 1
 
 
 class Draining(GenlibError):
@@ -100,10 +130,12 @@ def answer(error: Exception) -> Response:
     """The response to a failed request."""
     status, body = detail(error)
     headers = {}
-    if isinstance(error, QueueFull | Loading | Draining):
+    if isinstance(error, QueueFull | Loading | Draining | Overloaded | TooManyConnections):
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
+    if isinstance(error, BodyTooLarge | RequestTimeout):  # what is left of the body is not worth reading
+        headers["Connection"] = "close"
     return Response(encode(body), status, headers, "application/json")
 
 

@@ -17,11 +17,13 @@ from typing import TYPE_CHECKING
 import uvicorn
 from starlette.types import ASGIApp
 
-from .door import Door
+from .door import PARTING, Door
+from .protocol import AcceptErrors, Bounds, protocol, room_for_connections
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
 
+BACKLOG = 512  # connections that wait to be accepted
 _TICK = 0.05  # seconds between checks whether the calls that a drain waits for have ended
 
 
@@ -56,6 +58,7 @@ class _Server(uvicorn.Server):
         self._tasks: set[asyncio.Task[None]] = set()  # an event loop keeps weak references only
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(AcceptErrors())
         await super().startup(sockets)
         self._tasks.add(asyncio.create_task(self._open()))
 
@@ -68,16 +71,26 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:
         self._door.drain()
+        self.force_exit = self.should_exit  # a second signal does not wait
         super().handle_exit(sig, frame)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         # uvicorn's own shutdown closes idle connections and the socket at once; it must wait for the calls.
         self._door.drain()
+        self._door.dismiss_unread()
         end = time.monotonic() + self._drain_timeout
-        while self._door.calls and not self.force_exit and time.monotonic() < end:
-            await asyncio.sleep(_TICK)
-        self.config.timeout_graceful_shutdown = max(0, math.ceil(end - time.monotonic()))
+        await self._wait_for_calls(until=end, however=lambda: self.force_exit)
+        self._door.dismiss_all()
+        await self._wait_for_calls(until=time.monotonic() + 2 * PARTING)
+        if self._door.calls:  # whoever reads no more
+            for connection in list(self.server_state.connections):
+                connection.transport.abort()
+        self.config.timeout_graceful_shutdown = max(1, math.ceil(end - time.monotonic()))
         await super().shutdown(sockets)
+
+    async def _wait_for_calls(self, *, until: float, however: Callable[[], bool] = lambda: False) -> None:
+        while self._door.calls and not however() and time.monotonic() < until:
+            await asyncio.sleep(_TICK)
 
 
 def serve(
@@ -101,7 +114,14 @@ def serve(
         door.open(make_app(await asyncio.wrap_future(loading)))
         on_ready()
 
-    config = uvicorn.Config(door, log_level=log_level, lifespan="off", ws="none")
+    config = uvicorn.Config(
+        door,
+        http=protocol(Bounds(room_for_connections())),
+        ws="none",
+        lifespan="off",
+        backlog=BACKLOG,
+        log_level=log_level,
+    )
     server = _Server(config, door, open_door, drain_timeout)
     try:
         with sock, _signals(server):

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 
 DONE = b"data: [DONE]\n\n"
 KEEP_ALIVE = b": keep-alive\n\n"
+_LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
 HEADERS = {"Cache-Control": "no-cache", "X-Accel-Buffering": "no"}
 
 
@@ -105,11 +106,25 @@ class EventStream(Response):
         if not self._started:
             await failure.answer(error)(scope, receive, send)
             return
-        _, detail = failure.detail(error)
-        event = b"event: error\ndata: " + failure.encode(detail) + b"\n\n"
         with suppress(ClientDisconnect):
-            await self._say(event + DONE, send, last=True)
+            await self._say(error_event(error), send, last=True)
+
+
+def error_event(error: Exception) -> bytes:
+    """The end of a stream that fails."""
+    _, detail = failure.detail(error)
+    return b"event: error\n" + _data_line(failure.encode(detail)) + DONE
 
 
 def _data(result: Piece | TokenResult) -> bytes:
-    return b"data: " + msgspec.json.encode(stream_event(result)) + b"\n\n"
+    return _data_line(msgspec.json.encode(stream_event(result)))
+
+
+def _data_line(document: bytes) -> bytes:
+    """An event of JSON. The ends of lines that only Unicode knows are escaped, since some clients split at them too.
+
+    In JSON these characters can stand in strings only.
+    """
+    for character, escape in _LINE_ENDS:
+        document = document.replace(character, escape)
+    return b"data: " + document + b"\n\n"

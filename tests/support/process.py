@@ -2,13 +2,23 @@
 
 from __future__ import annotations
 
+import http.client
+import json
 import re
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlsplit
+
+from support.http import Answer
+
+JSON = {"Content-Type": "application/json"}
+PATIENCE = 20.0  # seconds after which a process that says nothing is taken for broken
 
 # `genlib`, whose models are loaded once a file is there.
 GATED = """
@@ -61,3 +71,38 @@ def finish(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int,
     process.send_signal(number)
     out, err = process.communicate(timeout=20)
     return process.returncode, out, err
+
+
+class Connection:
+    """One connection that is kept alive; `ask` waits for the answer, `begin` gives it as it starts."""
+
+    def __init__(self, url: str) -> None:
+        self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+
+    def begin(self, method: str, path: str, document: Any = None) -> None:
+        body = None if document is None else json.dumps(document)
+        self._http.request(method, path, body, JSON)
+
+    def answer(self) -> http.client.HTTPResponse:
+        return self._http.getresponse()
+
+    def ask(self, method: str, path: str, document: Any = None) -> Answer:
+        self.begin(method, path, document)
+        response = self.answer()
+        headers = {name.lower(): value for name, value in response.getheaders()}
+        return Answer(response.status, headers, response.read())
+
+    def stay(self) -> None:
+        """Fails later if the server has closed the connection: it is not opened a second time."""
+        self._http.auto_open = 0
+
+    def close(self) -> None:
+        self._http.close()
+
+
+def wait_for(connection: Connection, path: str, found: Any) -> Answer:
+    """Asks until an answer is what is waited for."""
+    end = time.monotonic() + PATIENCE
+    while not found(answer := connection.ask("GET", path)):
+        assert time.monotonic() < end, answer.body
+    return answer

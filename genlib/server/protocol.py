@@ -1,0 +1,169 @@
+"""The HTTP/1.1 connections of `genlib serve`: uvicorn's, with bounds on what a client can hold."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import resource
+import sys
+import time
+from dataclasses import dataclass
+from functools import partial
+from http import HTTPStatus
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from ..errors import GenlibError
+from . import failure
+from .failure import HeadersTooLarge, MalformedRequest, RequestTimeout, TooManyConnections
+
+log = logging.getLogger("genlib.server")
+
+MAX_CONNECTIONS = 1024
+_RESERVE = 32  # file descriptors for all else
+_TURNED_AWAY = 64  # connections above the limit that are answered before they are closed; more are cut off
+_LINGER = 1.0  # seconds in which the answer to a request that was not read whole can arrive
+_QUIET = 10.0  # seconds between two log lines about connections that cannot be accepted
+
+
+@dataclass(frozen=True, slots=True)
+class Bounds:
+    """connections: open at a time. headers: seconds until a request's last header. unread: seconds for which a client
+    may leave an answer unread."""
+
+    connections: int
+    headers: float = 10.0
+    unread: float = 120.0
+
+
+def room_for_connections() -> int:
+    """How many connections the limit of open files has room for."""
+    limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    free = limit - len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else limit - 64
+    return max(1, min(MAX_CONNECTIONS, free - _RESERVE - _TURNED_AWAY))
+
+
+class BoundedProtocol(H11Protocol):
+    """One connection. Malformed requests get the same JSON errors as others."""
+
+    def __init__(self, bounds: Bounds, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._bounds = bounds
+        self._turned_away = self._ended = False
+        self._patience: asyncio.TimerHandle | None = None  # with a client that is silent
+        self._unread: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        """Counts the connection, and waits for its first request."""
+        super().connection_made(transport)
+        surplus = len(self.connections) - self._bounds.connections
+        if surplus > _TURNED_AWAY:
+            transport.abort()
+        self._turned_away = surplus > 0
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Ends the request in progress."""
+        super().connection_lost(exc)
+        _cancel(self._patience)
+        self._patience = None
+        _cancel(self._unread)
+        self._unread = None
+
+    def data_received(self, data: bytes) -> None:
+        """Reads a part of a request."""
+        if self._ended:
+            return
+        if self._turned_away:  # only now: a connection closed with bytes unread loses its answer
+            self._end_with(TooManyConnections("too many connections are open; try again in a second"))
+            return
+        super().data_received(data)
+        self._watch()
+
+    def on_response_complete(self) -> None:
+        """Waits for the next request, which may have come in part."""
+        super().on_response_complete()
+        self._watch()
+
+    def _watch(self) -> None:
+        """Bounds the time of a request's headers, and of a body whose request was answered already."""
+        theirs, ours = self.conn.their_state, self.conn.our_state
+        if self._ended:
+            return
+        if theirs is h11.IDLE or (theirs is h11.SEND_BODY and ours is h11.DONE):
+            if self._patience is None:
+                self._patience = self.loop.call_later(self._bounds.headers, self._lose_patience)
+        else:
+            _cancel(self._patience)
+            self._patience = None
+
+    def _lose_patience(self) -> None:
+        self._patience = None
+        if self.conn.their_state is h11.IDLE and self.conn.trailing_data[0]:
+            self._end_with(RequestTimeout(f"the headers must come within {self._bounds.headers:.0f} s"))
+        else:
+            self.transport.close()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 (uvicorn's)
+        """Answers what is not HTTP. uvicorn calls it where it handles h11's exception."""
+        cause = sys.exc_info()[1]
+        if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is being sent, or was
+            self.transport.close()
+        elif isinstance(cause, h11.RemoteProtocolError) and cause.error_status_hint == 431:
+            self._end_with(HeadersTooLarge("the request's headers are too large"))
+        else:
+            self._end_with(MalformedRequest(f"the request is not valid HTTP/1.1: {cause}"))
+
+    def _end_with(self, error: GenlibError) -> None:
+        """Answers a request that no app sees. The connection is closed a little later: bytes that the client still
+        sends would reset one that is closed, and the answer would be lost."""
+        self._ended = True
+        answer = failure.answer(error)
+        lines = [f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}".encode()]
+        lines += [name + b": " + value for name, value in [*answer.raw_headers, (b"connection", b"close")]]
+        self.transport.write(b"\r\n".join([*lines, b"", bytes(answer.body)]))
+        self.transport.write_eof()
+        _cancel(self._patience)
+        self._patience = self.loop.call_later(_LINGER, self.transport.close)
+
+    def pause_writing(self) -> None:
+        """The client does not read as fast as it is written to."""
+        super().pause_writing()
+        self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It has read."""
+        super().resume_writing()
+        _cancel(self._unread)
+        self._unread = None
+
+
+def _cancel(timer: asyncio.TimerHandle | None) -> None:
+    if timer is not None:
+        timer.cancel()
+
+
+def protocol(bounds: Bounds) -> Any:
+    """What uvicorn makes its connections of."""
+    return partial(BoundedProtocol, bounds)
+
+
+class AcceptErrors:
+    """The exception handler of a server's event loop: one line at a time about connections that cannot be accepted.
+
+    asyncio reports each attempt, of which there are hundreds a second while file descriptors are short.
+    """
+
+    def __init__(self) -> None:
+        self._told = -_QUIET
+
+    def __call__(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """Handles what an event loop has no other place for."""
+        if "socket.accept()" not in context.get("message", ""):
+            loop.default_exception_handler(context)
+        elif time.monotonic() - self._told > _QUIET:
+            self._told = time.monotonic()
+            log.error("cannot accept connections: %s", context.get("exception"))
