@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 from support.paths import ROOT
 from support.random import Z_LIMIT, Floats, chi_squared_z
-from support.sampling import Case, adversarial_rows, params_of, run, widths
+from support.sampling import WIDTHS, Case, adversarial_rows, params_of, run
 
 from genlib.ops import reference_mass as reference
 from genlib.ops import reference_sampling
@@ -54,7 +54,7 @@ def test_where_a_draw_s_numbers_go() -> None:
     params = params_of([Case(seed=a, stream=b, position=c) for a, b, c in ends], V)
     logits = np.broadcast_to(np.zeros(V, np.float32), (len(ends), V))
     expected = [reference.random_word(*end) >> 44 for end in ends]
-    for width in widths():
+    for width in WIDTHS:
         assert run(width, logits, params).token.tolist() == expected
 
 
@@ -74,7 +74,7 @@ def many(row: Floats, case: Case, n: int, **columns: Any) -> SamplerOutput:
     all_columns = {name: np.repeat(getattr(one, name), n) for name in names}
     all_columns |= {"position": np.arange(n, dtype=np.int64)} | columns
     logits = np.broadcast_to(row, (n, len(row)))
-    return run(widths()[0], logits, RowParams(**all_columns, **shared))
+    return run(WIDTHS[0], logits, RowParams(**all_columns, **shared))
 
 
 @pytest.mark.parametrize(
@@ -150,7 +150,7 @@ def instructions(source: str, flags: list[str], folder: Path) -> str:
 
 
 @pytest.mark.skipif(not (shutil.which("g++") and shutil.which("objdump")), reason="needs g++ and objdump")
-@pytest.mark.skipif("avx2" not in widths(), reason="needs an x86-64 compiler")
+@pytest.mark.skipif("avx2" not in WIDTHS, reason="needs an x86-64 compiler")
 @pytest.mark.parametrize("width", VECTOR_FLAGS)
 def test_the_object_code_holds_no_fused_multiply_add(width: str, tmp_path: Path) -> None:
     flags = VECTOR_FLAGS[width]

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.sampling import Case, params_of, run, widths
+from support.sampling import WIDTHS, Case, params_of, run
 
 from genlib.ops import reference_mass as reference
 from genlib.ops.buffers import RowParams
@@ -40,7 +40,7 @@ def drawn_at(row: Any, positions: Any) -> Any:
     shared = {name: getattr(one, name) for name in ("masks", "edit_token", "edit_bias", "edit_seen")}
     columns = {name: np.repeat(getattr(one, name), n) for name in RowParams.__dataclass_fields__.keys() - shared.keys()}
     params = RowParams(**columns | {"position": positions}, **shared)
-    return run(widths()[0], np.broadcast_to(row, (n, len(row))), params).token
+    return run(WIDTHS[0], np.broadcast_to(row, (n, len(row))), params).token
 
 
 def exact(word: int, tail: int, rare: int) -> int:

@@ -8,7 +8,7 @@ import dataclasses
 import numpy as np
 import numpy.typing as npt
 import pytest
-from support.sampling import Case, assert_same, check, params_of, run, widths
+from support.sampling import WIDTHS, Case, assert_same, check, params_of, run
 
 from genlib.ops import reference_mass as reference
 
@@ -33,7 +33,7 @@ def test_top_p_on_the_edge_of_a_token() -> None:
         expected = run("reference", logits, params)
         enough = [next(n for n, m in enumerate(prefix, 1) if m * 2**32 >= p * total) for p in params.top_p.tolist()]
         assert expected.num_kept.tolist() == enough
-        for width in widths():
+        for width in WIDTHS:
             assert_same(run(width, logits, params), expected, width)
     assert fractions > 5
 
@@ -52,7 +52,7 @@ def test_a_draw_on_the_edge_of_a_token() -> None:
     params = params_of([Case(UNIT)], 2)
     columns = {f.name: np.repeat(getattr(params, f.name), n) for f in dataclasses.fields(params) if f.name != "masks"}
     columns["position"] = np.arange(n)
-    many = run(widths()[0], np.broadcast_to(rare, (n, 2)), type(params)(**columns, masks=params.masks))
+    many = run(WIDTHS[0], np.broadcast_to(rare, (n, 2)), type(params)(**columns, masks=params.masks))
     hits = np.flatnonzero(many.token == 0)
     assert len(hits) > 2
     for position in hits[:3].tolist():
@@ -110,5 +110,5 @@ def test_a_min_p_that_every_value_reaches() -> None:
     params.min_p[:] = -1e38
     expected = run("reference", row, params)
     assert expected.num_kept.tolist() == [4, 4, 3]
-    for width in widths():
+    for width in WIDTHS:
         assert_same(run(width, row, params), expected, width)

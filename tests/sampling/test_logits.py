@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.sampling import (
+    WIDTHS,
     Case,
     adversarial_rows,
     assert_same,
@@ -17,7 +18,6 @@ from support.sampling import (
     params_of,
     random_case,
     run,
-    widths,
 )
 
 from genlib.ops.cpu import CpuOps
@@ -35,7 +35,7 @@ def wide(bits: Any, dtype: str) -> Any:
 
 
 @pytest.mark.parametrize("dtype", SHORT)
-@pytest.mark.parametrize("width", ["reference", *widths()])
+@pytest.mark.parametrize("width", ["reference", *WIDTHS])
 def test_every_16_bit_value_converts_exactly(width: str, dtype: str) -> None:
     """The order of 64 neighbouring patterns, shuffled, shows denormals; logprobs beside 0 show the larger values."""
     rng = np.random.default_rng(3)
@@ -44,7 +44,7 @@ def test_every_16_bit_value_converts_exactly(width: str, dtype: str) -> None:
     logits = bits.view(np.float16) if dtype == "float16" else bits
     params = params_of([Case(top_n=64)] * len(bits), 64)
     out = run(width, logits, params)
-    assert_same(out, run(widths()[0], wide(bits, dtype), params), "float32")
+    assert_same(out, run(WIDTHS[0], wide(bits, dtype), params), "float32")
     x = wide(bits, dtype)
     x[np.isnan(x)] = -np.inf
     good = out.status == 0
@@ -57,7 +57,7 @@ def test_every_16_bit_value_converts_exactly(width: str, dtype: str) -> None:
     pairs = np.stack([PATTERNS, np.zeros_like(PATTERNS)], 1)[::step]
     params = params_of([Case(forced=0)] * len(pairs), 2)
     out = run(width, pairs.view(np.float16) if dtype == "float16" else pairs, params)
-    assert_same(out, run(widths()[0], wide(pairs, dtype), params), "float32")
+    assert_same(out, run(WIDTHS[0], wide(pairs, dtype), params), "float32")
 
 
 @pytest.mark.parametrize("dtype", SHORT)
@@ -70,7 +70,7 @@ def test_widths_equal_the_reference_on_16_bit_rows(V: int, dtype: str) -> None:
 
 
 @pytest.mark.parametrize("dtype", ["float32", *SHORT])
-@pytest.mark.parametrize("width", widths())
+@pytest.mark.parametrize("width", WIDTHS)
 def test_recorded_steps_take_rows_with_strides(width: str, dtype: str) -> None:
     """What lies between the rows is NaN and never read; the rows may run backwards, or be one and the same."""
     rng, V = np.random.default_rng(8), 997

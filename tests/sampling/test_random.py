@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.random import random_edits, random_logits
-from support.sampling import MIN_PS, PENALTIES, TEMPERATURES, TOP_PS, assert_same, narrowed, run, widths
+from support.sampling import MIN_PS, PENALTIES, TEMPERATURES, TOP_PS, WIDTHS, assert_same, narrowed, run
 
 from genlib.ops import rows
 from genlib.ops.buffers import RowParams
@@ -49,5 +49,5 @@ def test_widths_equal_the_reference_on_random_rows(V: int, dtype: str, share: fl
     logits, params = narrowed(random_logits(rng, V, R), dtype), random_params(rng, V, R)
     expected = run("reference", logits, params)
     assert np.count_nonzero(expected.status == 0) > R / 2
-    for width in widths():
+    for width in WIDTHS:
         assert_same(run(width, logits, params), expected, width)

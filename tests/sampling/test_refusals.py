@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from support.sampling import Case, assert_same, new_drawn, params_of, random_case, run, widths
+from support.sampling import WIDTHS, Case, assert_same, new_drawn, params_of, random_case, run
 
 from genlib import _native
 from genlib.ops.buffers import RowParams, SamplerOutput
@@ -59,14 +59,14 @@ def test_values_that_the_contract_does_not_allow(name: str, index: int, value: A
     params, logits, out = params_of([CASE], V), np.zeros((1, V), np.float32), new_drawn(1, 2)
     getattr(params, name)[index] = value
     with pytest.raises(ValueError, match=message):
-        _native.sample_rows(widths()[0], logits, params, np.ones(1, np.int32), out)
+        _native.sample_rows(WIDTHS[0], logits, params, np.ones(1, np.int32), out)
     assert_same(out, new_drawn(1, 2), "written to")
 
 
 def test_top_n_is_at_most_64() -> None:
     params = params_of([Case(top_n=65)], V)
     with pytest.raises(ValueError, match=r"`top_n\[0\]` must be from 0 to 64"):
-        _native.sample_rows(widths()[0], np.zeros((1, V), np.float32), params, np.ones(1, np.int32), new_drawn(1, 99))
+        _native.sample_rows(WIDTHS[0], np.zeros((1, V), np.float32), params, np.ones(1, np.int32), new_drawn(1, 99))
 
 
 def strided(array: Any) -> Any:
@@ -103,7 +103,7 @@ def test_arrays_that_do_not_fit(name: str, change: Any) -> None:
     else:
         params = dataclasses.replace(params, **{name: change(getattr(params, name))})
     with pytest.raises(ValueError, match=f"`{name}`"):
-        _native.sample_rows(widths()[0], np.zeros((2, V), np.float32), params, np.ones(1, np.int32), out)
+        _native.sample_rows(WIDTHS[0], np.zeros((2, V), np.float32), params, np.ones(1, np.int32), out)
 
 
 @pytest.mark.parametrize(
@@ -123,7 +123,7 @@ def test_arrays_that_do_not_fit(name: str, change: Any) -> None:
 )
 def test_logits_that_do_not_fit(logits: Any) -> None:
     with pytest.raises(ValueError, match="`logits` must"):
-        _native.sample_rows(widths()[0], logits, params_of([CASE], V), np.ones(1, np.int32), new_drawn(1, 2))
+        _native.sample_rows(WIDTHS[0], logits, params_of([CASE], V), np.ones(1, np.int32), new_drawn(1, 2))
 
 
 def recorded(params: RowParams, logits: Any, out: SamplerOutput, threads: int = 1) -> Any:

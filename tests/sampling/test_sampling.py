@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.sampling import (
     NEXT_TO_ONE,
+    WIDTHS,
     Case,
     adversarial_rows,
     assert_same,
@@ -20,7 +21,6 @@ from support.sampling import (
     params_of,
     random_case,
     run,
-    widths,
 )
 
 from genlib.ops import reference_mass as reference
@@ -158,7 +158,7 @@ def test_probabilities_are_the_softmax(name: str) -> None:
     row = adversarial_rows(V, np.random.default_rng(5))[name]
     case = Case(temperature=0.7, top_p=0.9, top_k=500)
     logits, params = np.tile(row, (V, 1)), params_of([dataclasses.replace(case, forced=v) for v in range(V)], V)
-    out = run(widths()[0], logits, params)
+    out = run(WIDTHS[0], logits, params)
     x = np.where(np.isnan(row), -np.inf, row).astype(np.float64)
     exact = (x - x.max()) - np.log(np.exp(x - x.max()).sum())
     finite = exact > -np.inf
@@ -212,7 +212,7 @@ def test_rows_without_a_result() -> None:
     assert not np.any(out.probability + out.sampling_probability + out.num_kept)
 
 
-@pytest.mark.parametrize("width", widths())
+@pytest.mark.parametrize("width", WIDTHS)
 def test_rows_do_not_depend_on_company_strides_or_threads(width: str) -> None:
     rng, V = np.random.default_rng(8), 997
     rows = np.stack(list(adversarial_rows(V, rng).values()) * 3)
@@ -230,7 +230,7 @@ def test_rows_do_not_depend_on_company_strides_or_threads(width: str) -> None:
         assert alone.token[0] == expected.token[i]
 
 
-@pytest.mark.parametrize("width", ["reference", *widths()])
+@pytest.mark.parametrize("width", ["reference", *WIDTHS])
 def test_rows_behind_num_sampled_are_left_alone(width: str) -> None:
     logits = np.zeros((3, 5), np.float32)
     out = run(width, logits, params_of([Case()] * 3, 5), num_sampled=1)

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from support.sampling import (
+    WIDTHS,
     Case,
     adversarial_rows,
     assert_same,
@@ -17,7 +18,6 @@ from support.sampling import (
     params_of,
     random_case,
     run,
-    widths,
 )
 
 from genlib.ops.buffers import SamplerOutput
@@ -44,7 +44,7 @@ def test_rows_have_the_same_bits_on_any_number_of_threads(V: int, dtype: str) ->
     cases = [random_case(rng, V) for _ in rows]
     cases[0] = Case(0.8, top_p=0.95, min_p=1e-4, top_n=64, seed=5)
     cases[1] = Case(0.7, top_k=V // 3, top_p=0.99, bias={0: 1.0, V - 1: 2.0}, seed=5)
-    expected = run(widths()[0], rows, params_of(cases, V))
+    expected = run(WIDTHS[0], rows, params_of(cases, V))
     assert np.count_nonzero(expected.status == 0) > 10
     for threads in THREADS:
         ops = CpuOps(threads)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from support.sampling import Case, adversarial_rows, check, new_drawn, params_of, run, widths
+from support.sampling import WIDTHS, Case, adversarial_rows, check, new_drawn, params_of, run
 
 from genlib import _native
 
@@ -52,7 +52,7 @@ def test_a_tie_at_the_end_goes_to_the_lower_ids() -> None:
     assert check(row, [Case(top_n=5)]).top_token[0].tolist() == [1700, 2999, 1600, 1601, 1602]
 
 
-@pytest.mark.parametrize("width", widths())
+@pytest.mark.parametrize("width", WIDTHS)
 def test_more_columns_than_are_asked_for_are_left_alone(width: str) -> None:
     params, out = params_of([Case(top_n=3), Case(top_n=0), Case(top_n=7)], 5), new_drawn(3, 9)
     logits = np.arange(15, dtype=np.float32).reshape(3, 5)

@@ -16,7 +16,7 @@ from genlib.ops import rows
 from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.tensor import Tensor
 
-WIDTHS = ("avx512", "avx2", "baseline")
+WIDTHS = tuple(_native.cpu_widths())
 NEXT_TO_ONE = 1 - 1e-7
 
 
@@ -97,21 +97,6 @@ def new_drawn(rows: int, top_n: int = 0) -> SamplerOutput:
     )
 
 
-def widths() -> list[str]:
-    """The vector widths that this machine has, widest first."""
-    return [width for width in WIDTHS if _has(width)]
-
-
-def _has(width: str) -> bool:
-    try:
-        run(width, np.zeros((0, 2), np.float32), params_of([], 2))
-    except ValueError as error:
-        if "this machine has" not in str(error):
-            raise
-        return False
-    return True
-
-
 def run(width: str, logits: Any, params: RowParams, num_sampled: int | None = None, threads: int = 1) -> SamplerOutput:
     """The C++ sampler, or numpy's for the width "reference"."""
     rows = len(logits) if num_sampled is None else num_sampled
@@ -137,7 +122,7 @@ def check(logits: Any, cases: list[Case], threads: int = 1) -> SamplerOutput:
     """All widths against the reference; gives what it has."""
     params = params_of(cases, logits.shape[1])
     expected = run("reference", logits, params)
-    for width in widths():
+    for width in WIDTHS:
         assert_same(run(width, logits, params, threads=threads), expected, width)
     return expected
 
