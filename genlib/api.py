@@ -43,7 +43,7 @@ def generate_token(state: State, *, stream: bool, **options: Unpack[TokenOptions
 def generate_token(
     state: State,
     *,
-    max_tokens: int = defaults.MAX_TOKENS,
+    max_tokens: int | None = defaults.MAX_TOKENS,
     min_tokens: int = defaults.MIN_TOKENS,
     temperature: float = defaults.TEMPERATURE,
     top_p: float = defaults.TOP_P,
@@ -69,7 +69,8 @@ def generate_token(
     tokens until text is appended to it or it is truncated.
 
     How long:
-        max_tokens: at least 1, and no more than the context has left. Default 16.
+        max_tokens: at least 1, and no more than the context has left. None: until the text ends or the context is
+            full; pages for all of it are reserved. Default 16.
         min_tokens: no end of text or stop sequence ends the call before this many; 0 to max_tokens. Default 0.
         stop_sequences: at most 64 strings. The call ends with the token that completes one of them, which stays in
             the text. None (default) uses the state's own; an empty list uses none.
@@ -135,7 +136,7 @@ def generate_multi(
     state: State,
     *,
     n: int = defaults.NUM_CONTINUATIONS,
-    max_tokens: int = defaults.MAX_TOKENS,
+    max_tokens: int | None = defaults.MAX_TOKENS,
     min_tokens: int = defaults.MIN_TOKENS,
     temperature: float = defaults.TEMPERATURE,
     top_p: float = defaults.TOP_P,

@@ -13,7 +13,7 @@ from .requests import Probability
 class TokenOptions(TypedDict, total=False):
     """The keyword arguments of generate_token, except `stream`."""
 
-    max_tokens: int
+    max_tokens: int | None
     min_tokens: int
     temperature: float
     top_p: float

@@ -38,7 +38,7 @@ class _Generate:
     """The fields that the two sampling calls share."""
 
     state: State
-    max_tokens: int = defaults.MAX_TOKENS
+    max_tokens: int | None = defaults.MAX_TOKENS
     min_tokens: int = defaults.MIN_TOKENS
     sampling: Sampling = field(default_factory=Sampling)
     stop_sequences: tuple[str, ...] | None = None
@@ -49,9 +49,10 @@ class _Generate:
 
     def __post_init__(self) -> None:
         make_plain(self)
-        check_int("max_tokens", self.max_tokens, 1)
+        if self.max_tokens is not None:
+            check_int("max_tokens", self.max_tokens, 1)
         check_int("min_tokens", self.min_tokens, 0)
-        if self.min_tokens > self.max_tokens:
+        if self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise refuse("min_tokens", f"be at most `max_tokens` ({self.max_tokens})", self.min_tokens)
         check_bool("ignore_eos", self.ignore_eos)
         if self.probability not in ("model", "sampling"):
@@ -62,13 +63,17 @@ class _Generate:
         if self.stop_sequences is not None:
             object.__setattr__(self, "stop_sequences", check_stop_sequences(self.stop_sequences))
 
+    def limit(self, room: int) -> int:
+        """The most tokens that it can generate; room: how many the context has left."""
+        return room if self.max_tokens is None else self.max_tokens
+
 
 @dataclass(frozen=True, slots=True)
 class GenerateToken(_Generate, Request[TokenResult]):
     """Generates up to `max_tokens` tokens and appends them to `state`. The result is a TokenResult.
 
-    max_tokens: at least 1. Default 16. min_tokens: no end of text or stop sequence ends the call before this many; 0 to
-        max_tokens. Default 0.
+    max_tokens: at least 1; None: as many as the context has left. Default 16. min_tokens: no end of text or stop
+        sequence ends the call before this many; 0 to max_tokens. Default 0.
     sampling: how tokens are drawn; see Sampling. Default Sampling().
     stop_sequences: at most 64 non-empty strings that end the call; None (default) uses the state's own, () none.
     ignore_eos: never draw an end-of-text token. Default False.

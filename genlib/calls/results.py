@@ -55,8 +55,8 @@ class TokenResult(Piece):
         generated token; an end-of-text token is not listed, though it is in the state. Which probability is reported
         depends on `probability` of the request.
     finished: whether a stop sequence or an end of text ended the call; False if it reached max_tokens: call again to
-        continue. finish_reason: "stop_sequence", "end_of_text" or None. stop_sequence: the one that ended the call, or
-        None.
+        continue (with max_tokens=None the context is full). finish_reason: "stop_sequence", "end_of_text" or None.
+        stop_sequence: the one that ended the call, or None.
     seed: the seed used; the same request with it gives the same result.
     top_logprobs: if requested, the most likely tokens at each position, best first, before temperature, penalties,
         bias and masks; else ().

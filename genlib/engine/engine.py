@@ -101,6 +101,7 @@ class Engine(Keeper):
             eos_ids=self.eos_ids,
             masks=batch.masks,
             max_batch=self.scheduler.max_batch,
+            context_length=self.context_length,
         )
 
     def __enter__(self) -> Engine:
@@ -189,7 +190,7 @@ class Engine(Keeper):
             job = job_for(self._resources, channel, request, prepared)
             if not ended:
                 self._limits.check_room(request, len(record.tokens))
-                self._limits.check_pages(job.pages_needed())
+                self._limits.check_pages(job.pages_needed(), request)
             job.claim()
             try:
                 if ended:

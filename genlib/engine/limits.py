@@ -69,7 +69,9 @@ class Limits:
             param, more = "text", len(request.token_ids)
         else:
             assert isinstance(request, GenerateToken | GenerateMulti)
-            param, more = "max_tokens", request.max_tokens
+            param, more = "max_tokens", request.max_tokens or 1
+            if request.max_tokens is None and request.min_tokens:
+                param, more = "min_tokens", request.min_tokens
         left = self.context_length - have
         if left <= 0:
             message = f"the state fills the context of {self.context_length} tokens; truncate it, or begin another"
@@ -78,10 +80,15 @@ class Limits:
             rule = f"be at most {left}, which the context of {self.context_length} tokens has left"
             raise ContextLengthExceeded(f"`{param}` must {rule}, got {more}", param=param)
 
-    def check_pages(self, needed: int) -> None:
-        """A call that can need `needed` pages. Raises OutOfCapacity."""
-        if needed > self.num_pages:
-            raise OutOfCapacity(f"the call can need {needed} pages, but `kv_memory` has room for {self.num_pages}")
+    def check_pages(self, needed: int, request: Request[Any]) -> None:
+        """Whether a call that can need `needed` pages can ever start. Raises OutOfCapacity."""
+        if needed <= self.num_pages:
+            return
+        unbounded = isinstance(request, GenerateToken | GenerateMulti) and request.max_tokens is None
+        remedy = "; give a number as `max_tokens`, or raise `kv_memory`" if unbounded else ""
+        param = "max_tokens" if unbounded else None
+        message = f"the call can need {needed} pages, but `kv_memory` has room for {self.num_pages}{remedy}"
+        raise OutOfCapacity(message, param=param)
 
     def _check_sampled(self, request: GenerateToken | GenerateMulti) -> None:
         """The token ids in a request, and whether they leave any token to draw."""

@@ -43,6 +43,7 @@ class Resources:
     eos_ids: frozenset[int]
     masks: VocabularyMasks
     max_batch: int
+    context_length: int
 
 
 class Job(ABC):

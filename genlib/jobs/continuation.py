@@ -19,8 +19,9 @@ from .sequence import Sequence
 class Continuation:
     """The tokens that a call draws for one sequence, after the tokens of `record`.
 
-    ended: whether no further token may be drawn. token_ids: all tokens drawn, including an end of text. Texts are
-    decoded only when needed: nothing that can wait is done between two steps.
+    max_tokens: the request's, or what the context has left. ended: whether no further token may be drawn. token_ids:
+    all tokens drawn, including an end of text. Texts are decoded only when needed: nothing that can wait is done
+    between two steps.
     """
 
     def __init__(
@@ -30,6 +31,7 @@ class Continuation:
         tokenizer: Tokenizer,
         eos_ids: frozenset[int],
         seed: int,
+        max_tokens: int,
     ) -> None:
         self.request = request
         self.seed = seed
@@ -41,7 +43,7 @@ class Continuation:
         self._shown: list[SampledToken] = []  # all tokens except an end of text
         self._texts: list[str] = []  # of the first of these
         self._flushed = ""
-        self._max_tokens = request.max_tokens
+        self._max_tokens = max_tokens
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
         self._decoder = Utf8Decoder(record.pending_bytes(tokenizer))

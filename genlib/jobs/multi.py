@@ -35,6 +35,7 @@ class MultiJob(BranchingJob):
         self.request = request
         self.seed = seed
         self.width = min(request.n, use.max_batch)
+        self._max_tokens = request.limit(use.context_length - len(self.record.tokens))
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )
@@ -45,7 +46,7 @@ class MultiJob(BranchingJob):
 
     def _ticket_tokens(self) -> int:
         """Tokens to reserve for one continuation: its own, and the base's last page, which may have to be copied."""
-        return 1 + self.request.max_tokens + PAGE_SIZE
+        return 1 + self._max_tokens + PAGE_SIZE
 
     def _num_tickets(self) -> int:
         return self.request.n if self.request.keep_states else self.width
@@ -72,7 +73,7 @@ class MultiJob(BranchingJob):
     def _next_sequence(self) -> Sequence:
         i = self._next_continuation()
         self._free(self._tickets.pop())
-        entry = self._branch(self.request.max_tokens)
+        entry = self._branch(self._max_tokens)
         seq = self._sequence(entry, Wants.TOKEN, index=i)
         seq.sampler = self._sampler.sequence(
             self._random_stream(i), forked(self.request.token_mask), eos_banned=self._continuations[i].eos_banned
@@ -80,7 +81,8 @@ class MultiJob(BranchingJob):
         return seq
 
     def _next_continuation(self) -> int:
-        c = Continuation(self.request, self.record, self.use.tokenizer, self.use.eos_ids, self.seed)
+        use = self.use
+        c = Continuation(self.request, self.record, use.tokenizer, use.eos_ids, self.seed, self._max_tokens)
         self._continuations.append(c)
         return len(self._continuations) - 1
 

@@ -19,7 +19,8 @@ class TokenJob(Job):
     def __init__(self, use: Resources, channel: Channel, request: GenerateToken, seed: int) -> None:
         super().__init__(use, channel, request.state)
         self.request = request
-        self.continuation = Continuation(request, self.record, use.tokenizer, use.eos_ids, seed)
+        self._max_tokens = request.limit(use.context_length - len(self.record.tokens))
+        self.continuation = Continuation(request, self.record, use.tokenizer, use.eos_ids, seed, self._max_tokens)
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )
@@ -29,7 +30,7 @@ class TokenJob(Job):
         channel.piece = self._piece
 
     def pages_needed(self) -> int:
-        return pages_for(len(self.record.tokens) + self.request.max_tokens) + 1
+        return pages_for(len(self.record.tokens) + self._max_tokens) + 1
 
     def claim(self) -> None:
         self.use.store.lock(self.state, self.channel)
@@ -38,7 +39,7 @@ class TokenJob(Job):
         return self.settle(None)
 
     def start(self) -> list[Sequence] | None:
-        self._entry = self._open(len(self.record.tokens), self.request.max_tokens)
+        self._entry = self._open(len(self.record.tokens), self._max_tokens)
         if self._entry is None:
             return None
         seq = self._sequence(self._entry, Wants.TOKEN)

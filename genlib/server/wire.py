@@ -31,7 +31,10 @@ Stops = Annotated[
     list[str] | None,
     _about("Up to 64 strings; the call ends when one is generated. If null, the state's own apply; if empty, none."),
 ]
-MaxTokens = Annotated[int, _about("Maximum number of tokens to generate.", minimum=1)]
+MaxTokens = Annotated[
+    int | None,
+    _about("Maximum number of tokens to generate. If null, until the text ends or the context is full.", minimum=1),
+]
 MinTokens = Annotated[
     int, _about("Minimum number of tokens: no end of text or stop sequence ends the call earlier.", minimum=0)
 ]

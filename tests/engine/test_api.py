@@ -12,7 +12,7 @@ from genlib import aio
 
 NAN = float("nan")
 BAD_TOKEN = [
-    ("max_tokens", [0, -1, 1.5, True, None, "4"]),
+    ("max_tokens", [0, -1, 1.5, True, "4"]),
     ("temperature", [-0.1, 1e-7, 1.1e4, NAN, math.inf, True, "1", None]),
     ("top_p", [0, -1, 1.3, NAN, True, None]),
     ("top_k", [-1, 0.5, True, None]),

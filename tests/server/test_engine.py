@@ -62,6 +62,18 @@ def test_answers_are_those_of_the_calls_in_python(engine: genlib.Engine, client:
     assert client.get(f"/v1/states/{there}").json()["text"] == here.text
 
 
+def test_no_max_tokens_fills_the_context(engine: genlib.Engine, client: Client) -> None:
+    state = engine.create_state("A fox")
+    answer = client.post(GENERATE[0], {"state_id": state.id, "max_tokens": None, "seed": 1}).json()
+    assert (len(answer["token_ids"]), answer["finished"]) == (engine.context_length - 6, False)
+    refused(
+        client.post(GENERATE[0], {"state_id": state.id, "max_tokens": None}),
+        400,
+        "context_length_exceeded",
+        "max_tokens",
+    )
+
+
 def test_a_stream_commits_when_it_ends(engine: genlib.Engine, client: Client) -> None:
     state = engine.create_state("A fox")
     plain = genlib.generate_token(state.fork(), **PLAIN)

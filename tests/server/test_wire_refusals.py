@@ -15,12 +15,11 @@ from genlib.server.wire import AppendBody, BeamBody, Body, CreateBody, MultiBody
 @pytest.mark.parametrize(
     ("fields", "param", "message"),
     [
-        ({"max_tokens": "5"}, "max_tokens", '`max_tokens` must be an integer, got "5"'),
-        ({"max_tokens": 5.0}, "max_tokens", "`max_tokens` must be an integer, got 5.0"),
-        ({"max_tokens": True}, "max_tokens", "`max_tokens` must be an integer, got true"),
-        ({"max_tokens": None}, "max_tokens", "`max_tokens` must be an integer, got null"),
-        ({"max_tokens": [5]}, "max_tokens", "`max_tokens` must be an integer, got a list"),
-        ({"max_tokens": {}}, "max_tokens", "`max_tokens` must be an integer, got an object"),
+        ({"max_tokens": "5"}, "max_tokens", '`max_tokens` must be an integer or null, got "5"'),
+        ({"max_tokens": 5.0}, "max_tokens", "`max_tokens` must be an integer or null, got 5.0"),
+        ({"max_tokens": True}, "max_tokens", "`max_tokens` must be an integer or null, got true"),
+        ({"max_tokens": [5]}, "max_tokens", "`max_tokens` must be an integer or null, got a list"),
+        ({"max_tokens": {}}, "max_tokens", "`max_tokens` must be an integer or null, got an object"),
         ({"temperature": "hot"}, "temperature", '`temperature` must be a number, got "hot"'),
         ({"temperature": False}, "temperature", "`temperature` must be a number, got false"),
         ({"top_p": None}, "top_p", "`top_p` must be a number, got null"),
