@@ -57,6 +57,7 @@ def generate_token(
     allowed_tokens: Sequence[int] | None = None,
     token_mask: TokenMask | None = None,
     stop_sequences: Sequence[str] | None = None,
+    include_stop: bool = True,
     ignore_eos: bool = False,
     probability: Probability = defaults.PROBABILITY,
     top_logprobs: int = defaults.TOP_LOGPROBS,
@@ -74,6 +75,8 @@ def generate_token(
         min_tokens: no end of text or stop sequence ends the call before this many; 0 to max_tokens. Default 0.
         stop_sequences: at most 64 strings. The call ends with the token that completes one of them, which stays in
             the text. None (default) uses the state's own; an empty list uses none.
+        include_stop: False leaves the stop sequence, and what its last token has after it, out of `text`, `new_tokens`
+            and the pieces of a stream, but not out of the state. Default True.
         ignore_eos: never draw an end-of-text token. Default False.
     How each token is drawn:
         temperature: 0 for greedy decoding, or 1e-6 to 1e4. Default 1.
@@ -120,6 +123,7 @@ def generate_token(
         sampling=sampling,
         token_mask=token_mask,
         stop_sequences=_stops(stop_sequences),
+        include_stop=include_stop,
         ignore_eos=ignore_eos,
         probability=probability,
         top_logprobs=top_logprobs,
@@ -150,6 +154,7 @@ def generate_multi(
     allowed_tokens: Sequence[int] | None = None,
     token_mask: TokenMask | None = None,
     stop_sequences: Sequence[str] | None = None,
+    include_stop: bool = True,
     ignore_eos: bool = False,
     probability: Probability = defaults.PROBABILITY,
     top_logprobs: int = defaults.TOP_LOGPROBS,
@@ -187,6 +192,7 @@ def generate_multi(
         sampling=sampling,
         token_mask=token_mask,
         stop_sequences=_stops(stop_sequences),
+        include_stop=include_stop,
         ignore_eos=ignore_eos,
         probability=probability,
         top_logprobs=top_logprobs,

@@ -27,6 +27,7 @@ class TokenOptions(TypedDict, total=False):
     allowed_tokens: Sequence[int] | None
     token_mask: TokenMask | None
     stop_sequences: Sequence[str] | None
+    include_stop: bool
     ignore_eos: bool
     probability: Probability
     top_logprobs: int

@@ -42,6 +42,7 @@ class _Generate:
     min_tokens: int = defaults.MIN_TOKENS
     sampling: Sampling = field(default_factory=Sampling)
     stop_sequences: tuple[str, ...] | None = None
+    include_stop: bool = True
     ignore_eos: bool = False
     probability: Probability = defaults.PROBABILITY
     top_logprobs: int = defaults.TOP_LOGPROBS
@@ -54,6 +55,7 @@ class _Generate:
         check_int("min_tokens", self.min_tokens, 0)
         if self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise refuse("min_tokens", f"be at most `max_tokens` ({self.max_tokens})", self.min_tokens)
+        check_bool("include_stop", self.include_stop)
         check_bool("ignore_eos", self.ignore_eos)
         if self.probability not in ("model", "sampling"):
             raise refuse("probability", 'be "model" or "sampling"', self.probability)
@@ -76,6 +78,7 @@ class GenerateToken(_Generate, Request[TokenResult]):
         sequence ends the call before this many; 0 to max_tokens. Default 0.
     sampling: how tokens are drawn; see Sampling. Default Sampling().
     stop_sequences: at most 64 non-empty strings that end the call; None (default) uses the state's own, () none.
+    include_stop: whether the texts of the answer show the stop sequence; the state holds it anyway. Default True.
     ignore_eos: never draw an end-of-text token. Default False.
     probability: "model" (default) reports the model's own probabilities, "sampling" those of the distribution sampled
         from.

@@ -30,7 +30,8 @@ class Piece:
     """One token of a stream, with the fields of TokenResult.
 
     `text` is "" for a token that does not complete a character. The last piece of a stream may hold text but no token:
-    the U+FFFD of a character that an end of text left incomplete.
+    the U+FFFD of a character that an end of text left incomplete. With include_stop=False tokens that may begin a stop
+    sequence wait until it is known whether they do. `stop_start` of the last piece is an index in its own `text`.
     """
 
     state_id: str
@@ -42,6 +43,7 @@ class Piece:
     finished: bool
     finish_reason: FinishReason | None
     stop_sequence: str | None
+    stop_start: int | None = None
     seed: int
     top_logprobs: tuple[tuple[TopLogprob, ...], ...] = ()
 
@@ -57,6 +59,8 @@ class TokenResult(Piece):
     finished: whether a stop sequence or an end of text ended the call; False if it reached max_tokens: call again to
         continue (with max_tokens=None the context is full). finish_reason: "stop_sequence", "end_of_text" or None.
         stop_sequence: the one that ended the call, or None.
+    stop_start: where that begins in `text`, as an index of characters: 0 if an earlier call has generated its
+        beginning, len(text) with include_stop=False. So text[:stop_start] is the text before it. None without one.
     seed: the seed used; the same request with it gives the same result.
     top_logprobs: if requested, the most likely tokens at each position, best first, before temperature, penalties,
         bias and masks; else ().

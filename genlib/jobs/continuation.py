@@ -10,7 +10,7 @@ from ..calls.results import FinishReason, Piece, TokenResult, TopLogprob
 from ..sampling.token import SampledToken
 from ..states.record import Generated, Record
 from ..states.state import State
-from ..text.stops import StopMatcher
+from ..text.stops import Holdback, StopMatcher
 from ..text.tokenizer import Tokenizer
 from ..text.utf8 import Utf8Decoder
 from .sequence import Sequence
@@ -32,6 +32,8 @@ class Continuation:
         eos_ids: frozenset[int],
         seed: int,
         max_tokens: int,
+        *,
+        streams: bool = False,
     ) -> None:
         self.request = request
         self.seed = seed
@@ -39,6 +41,7 @@ class Continuation:
         self.ended = record.finished
         self.finish_reason: FinishReason | None = "end_of_text" if record.finished else None
         self.stop_sequence: str | None = None
+        self.stop_start: int | None = None  # known once the texts are
         self.match_end: int | None = None
         self._shown: list[SampledToken] = []  # all tokens except an end of text
         self._texts: list[str] = []  # of the first of these
@@ -46,12 +49,16 @@ class Continuation:
         self._max_tokens = max_tokens
         self._tokenizer = tokenizer
         self._eos_ids = eos_ids
-        self._decoder = Utf8Decoder(record.pending_bytes(tokenizer))
+        self._pending = record.pending_bytes(tokenizer)
+        self._decoder = Utf8Decoder(self._pending)
         stops = record.stop_sequences if request.stop_sequences is None else request.stop_sequences
         self._matcher: StopMatcher | None = None
+        self._holdback: Holdback | None = None
         if stops:
-            longest = max(len(s.encode()) for s in stops)
-            self._matcher = StopMatcher(stops, record.unmatched_tail(tokenizer, longest))
+            tail = record.unmatched_tail(tokenizer, max(len(s.encode()) for s in stops))
+            self._matcher = StopMatcher(stops, tail)
+            if streams and not request.include_stop:
+                self._holdback = Holdback(stops, tail)
 
     @property
     def eos_banned(self) -> bool:
@@ -85,17 +92,36 @@ class Continuation:
         if stop is not None:
             self.ended, self.finish_reason = True, "stop_sequence"
             self.stop_sequence, self.match_end = stop, matcher.match_end
+        elif self._holdback is not None:
+            self._holdback.feed(piece)
 
     def spell(self) -> int:
-        """Decodes the texts of all tokens, and flushes an incomplete code point at an end of text.
+        """Decodes the texts of all tokens; at the end, flushes an incomplete code point and finds the stop sequence.
 
-        Returns the number of pieces that a stream has so far.
+        Returns the number of pieces that a stream can show so far.
         """
         for one in self._shown[len(self._texts) :]:
             self._texts.append(self._decoder.feed(self._tokenizer.token_bytes(one.token_id)))
         if self.finish_reason == "end_of_text" and self._decoder.pending:
             self._flushed = self._decoder.flush()
+        if self.stop_sequence is not None and self.stop_start is None:
+            self._find_stop(self.stop_sequence)
+        if self._holdback is not None and not self.ended:
+            return self._holdback.num_clear
         return len(self._texts) + bool(self._flushed)
+
+    def _find_stop(self, stop: str) -> None:
+        """Sets `stop_start`, and ends the texts there if they are not to show the stop sequence. Those of pieces that a
+        stream has shown do not change: they are before it."""
+        pieces = [self._tokenizer.token_bytes(one.token_id) for one in self._shown]
+        after = len(pieces[-1]) - (self.match_end or 0)
+        data = self._pending + b"".join(pieces)
+        before = data[: max(0, len(data) - after - len(stop.encode()))]
+        self.stop_start = left = len(before.decode("utf-8", "replace"))
+        if not self.request.include_stop:
+            for i, text in enumerate(self._texts):
+                self._texts[i] = text[:left]
+                left -= len(self._texts[i])
 
     def _likelihoods(self, tokens: list[SampledToken]) -> tuple[tuple[float, ...], tuple[float, ...]]:
         """Probabilities and their logarithms, of the requested kind."""
@@ -127,8 +153,13 @@ class Continuation:
             text=self._texts[i] if shown else self._flushed,
             new_tokens=tuple(self._texts[i : i + 1]),
             token_ids=tuple(one.token_id for one in shown),
+            stop_start=self._stop_start_in(i) if ends else None,
             **self._about(state_id, shown, reason if ends else None),
         )
+
+    def _stop_start_in(self, i: int) -> int | None:
+        """`stop_start` as an index in the i-th text."""
+        return None if self.stop_start is None else max(0, self.stop_start - sum(map(len, self._texts[:i])))
 
     def _about(self, state_id: str, tokens: list[SampledToken], reason: FinishReason | None) -> dict[str, Any]:
         """The fields that a piece and a result have in common. reason: why the last of these tokens ended the call."""
@@ -150,7 +181,7 @@ class Continuation:
         if num_pieces >= len(self._shown) and not eos_unseen:
             return
         del self._texts[num_pieces:], self._shown[num_pieces:], self.token_ids[num_pieces:]
-        self.finish_reason = self.stop_sequence = self.match_end = None
+        self.finish_reason = self.stop_sequence = self.stop_start = self.match_end = None
         self._flushed = ""
 
     @property
@@ -169,6 +200,7 @@ class Continuation:
             text="".join(texts) or self._flushed,
             new_tokens=tuple(texts),
             token_ids=tuple(self.token_ids[: len(texts)]),
+            stop_start=self.stop_start,
             state=state,
             **self._about(state_id, self._shown, self.finish_reason),
         )

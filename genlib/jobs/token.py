@@ -20,7 +20,9 @@ class TokenJob(Job):
         super().__init__(use, channel, request.state)
         self.request = request
         self._max_tokens = request.limit(use.context_length - len(self.record.tokens))
-        self.continuation = Continuation(request, self.record, use.tokenizer, use.eos_ids, seed, self._max_tokens)
+        self.continuation = Continuation(
+            request, self.record, use.tokenizer, use.eos_ids, seed, self._max_tokens, streams=channel.streams
+        )
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )

@@ -40,6 +40,7 @@ class ContinuationAnswer(Struct, frozen=True, kw_only=True):
     logprobs: Sequence[float]
     seed: int
     stop_sequence: str | None
+    stop_start: int | None
     top_logprobs: Sequence[Sequence[TopAnswer]]
 
 
@@ -205,6 +206,7 @@ def _drawn(result: Piece | TokenResult) -> dict[str, Any]:
         "logprobs": finite(result.logprobs),
         "seed": result.seed,
         "stop_sequence": result.stop_sequence,
+        "stop_start": result.stop_start,
         "top_logprobs": [list(map(_top, tops)) for tops in result.top_logprobs],
     }
 

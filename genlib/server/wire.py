@@ -54,6 +54,7 @@ MinP = Annotated[
 Seed = Annotated[
     int | None, _about("Random seed. If null, the server draws one and returns it.", minimum=0, maximum=2**64 - 1)
 ]
+IncludeStop = Annotated[bool, _about("Whether the texts show the stop sequence; the state holds it anyway.")]
 IgnoreEos = Annotated[bool, _about("Never draw an end-of-text token.")]
 Measure = Annotated[
     Literal["model", "sampling"],
@@ -115,6 +116,7 @@ class _DrawBody(Body, frozen=True, kw_only=True):
     min_p: MinP = defaults.MIN_P
     seed: Seed = None
     stop_sequences: Stops = None
+    include_stop: IncludeStop = True
     ignore_eos: IgnoreEos = False
     probability: Measure = defaults.PROBABILITY
     repetition_penalty: Repetition = defaults.REPETITION_PENALTY
@@ -143,6 +145,7 @@ class _DrawBody(Body, frozen=True, kw_only=True):
                 allowed_tokens=self.allowed_tokens,
             ),
             "stop_sequences": _stops(self.stop_sequences),
+            "include_stop": self.include_stop,
             "ignore_eos": self.ignore_eos,
             "probability": self.probability,
             "top_logprobs": self.top_logprobs,

@@ -21,6 +21,7 @@ BAD_TOKEN = [
     ("stop_sequences", ["abc", 5, [""], [3], [None], ["\ud800"], ["x"] * 65]),
     ("min_tokens", [-1, 17, True, None]),
     ("ignore_eos", [0, "no", None]),
+    ("include_stop", [0, "no", None]),
     ("probability", ["raw", None]),
     ("repetition_penalty", [0, -1, 0.009, 101, float("nan"), True, "1", None]),
     ("presence_penalty", [-100.1, 101, float("inf"), "0", None, False]),

@@ -35,7 +35,7 @@ def test_every_argument_reaches_its_request(caught: list[Any]) -> None:
         "max_tokens": 31, "temperature": 0.1, "top_p": 0.2, "top_k": 32, "min_p": 0.3, "seed": 33,
         "repetition_penalty": 0.4, "presence_penalty": 0.5, "frequency_penalty": 0.6, "logit_bias": {34: 0.7},
         "allowed_tokens": [35], "stop_sequences": ["a"], "min_tokens": 30, "ignore_eos": True,
-        "probability": "sampling", "top_logprobs": 36, "timeout": 50,
+        "include_stop": False, "probability": "sampling", "top_logprobs": 36, "timeout": 50,
         "token_mask": unittest.mock.Mock(spec=genlib.TokenMask),
     }  # fmt: skip
     multi = {**token, "n": 37, "keep_states": True}

@@ -51,7 +51,7 @@ def test_generate_prints_json(capsys: pytest.CaptureFixture[str], expected: genl
     assert (status, err) == (0, "")
     assert set(answer) == {
         "prompt", "text", "new_tokens", "probabilities", "finished", "finish_reason", "token_ids", "logprobs",
-        "seed", "stop_sequence", "top_logprobs",
+        "seed", "stop_sequence", "stop_start", "top_logprobs",
     }  # fmt: skip
     assert (answer["text"], answer["seed"]) == (expected.text, 7)
     assert answer["probabilities"] == list(expected.probabilities)

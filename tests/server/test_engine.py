@@ -62,6 +62,17 @@ def test_answers_are_those_of_the_calls_in_python(engine: genlib.Engine, client:
     assert client.get(f"/v1/states/{there}").json()["text"] == here.text
 
 
+def test_a_stream_without_its_stop_sequence(engine: genlib.Engine, client: Client) -> None:
+    state = engine.create_state("A fox")
+    whole = genlib.generate_multi(state, **PLAIN).continuations[0].text
+    body = {"state_id": state.id, **PLAIN, "stop_sequences": [whole[3:5]], "include_stop": False, "stream": True}
+    events, _ = read_events(client.post(GENERATE[0], body).body.decode())
+    *pieces, totals = [json.loads(event.data) for event in events[:-1]]
+    assert "".join(piece["text"] for piece in pieces) == totals["text"] == whole[:3]
+    assert (len(totals["token_ids"]), totals["stop_start"], totals["stop_sequence"]) == (5, 3, whole[3:5])
+    assert state.text == "A fox" + whole[:5]
+
+
 def test_no_max_tokens_fills_the_context(engine: genlib.Engine, client: Client) -> None:
     state = engine.create_state("A fox")
     answer = client.post(GENERATE[0], {"state_id": state.id, "max_tokens": None, "seed": 1}).json()

@@ -47,12 +47,12 @@ def test_defaults_and_names_are_those_of_the_types(body: type[Any], request_type
 
 def test_every_field_reaches_the_request() -> None:
     fields = {"max_tokens": 9, "min_tokens": 2, "temperature": 0.5, "top_p": 0.9, "top_k": 3, "min_p": 0.1,
-              "seed": 5, "stop_sequences": ["\n"], "ignore_eos": True, "probability": "sampling",
+              "seed": 5, "stop_sequences": ["\n"], "include_stop": False, "ignore_eos": True, "probability": "sampling",
               "repetition_penalty": 1.2, "presence_penalty": 0.3, "frequency_penalty": -0.4,
               "logit_bias": {"7": 2, "0": -1.5}, "allowed_tokens": [3, 7, 0], "top_logprobs": 4}  # fmt: skip
     sampling = Sampling(0.5, 0.9, 3, 0.1, 5, 1.2, 0.3, -0.4, {0: -1.5, 7: 2.0}, (3, 7, 0))
     common = {"max_tokens": 9, "min_tokens": 2, "sampling": sampling, "stop_sequences": ("\n",),
-              "ignore_eos": True, "probability": "sampling", "top_logprobs": 4}  # fmt: skip
+              "include_stop": False, "ignore_eos": True, "probability": "sampling", "top_logprobs": 4}  # fmt: skip
     assert decode(token(**fields).encode(), TokenBody).request(STATE) == GenerateToken(STATE, **common)
     multi = decode(token(**fields, n=3, keep_states=True).encode(), MultiBody).request(STATE)
     assert multi == GenerateMulti(STATE, **common, n=3, keep_states=True)

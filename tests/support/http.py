@@ -9,7 +9,7 @@ from typing import Any
 
 GENERATE = ["/v1/generate/token", "/v1/generate/multi", "/v1/generate/beam"]
 TOKEN = {"text", "new_tokens", "probabilities", "finished", "finish_reason"}
-MORE = {"token_ids", "logprobs", "seed", "stop_sequence", "top_logprobs"}
+MORE = {"token_ids", "logprobs", "seed", "stop_sequence", "stop_start", "top_logprobs"}
 
 
 @dataclass(frozen=True, slots=True)
