@@ -76,6 +76,7 @@ class Engine(Keeper):
         self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
+        self.max_batch = max_batch
         self._model = loaded.model
         self._started = time.monotonic()
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)

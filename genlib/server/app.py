@@ -20,7 +20,8 @@ from . import answers, failure, wire
 from .body import Bodies
 from .connection import check_key, check_query
 from .decode import decode
-from .handlers import Handlers
+from .fields import Bound
+from .handlers import LIMIT_SCHEMA, Handlers
 from .metrics import ROUTE_KEY, Metrics
 from .openapi import Operation, document
 
@@ -31,7 +32,7 @@ Endpoint = Callable[[Request], Awaitable[Response]]
 
 LARGE_BODY = 1 << 14  # bytes: a larger one is decoded on a thread, so that nobody waits for it
 
-_CALL_ERRORS = (400, 404, 413, 415, 429, 503)
+_CALL_ERRORS = (404, 429)
 
 OPERATIONS = (
     Operation(
@@ -47,41 +48,44 @@ OPERATIONS = (
         wire.BeamBody, answers.BeamAnswer, errors=_CALL_ERRORS,
     ),
     Operation(
-        "POST", "/v1/states", Handlers.create, "Create a state", wire.CreateBody, answers.StateAnswer, 201,
-        errors=(400, 413, 415, 503),
+        "POST", "/v1/states", Handlers.create, "Create a state", wire.CreateBody, answers.StateAnswer, status=201,
     ),
     Operation(
         "GET", "/v1/states", Handlers.states, "List states", answer=answers.StatesAnswer,
-        errors=(400, 503), query=("limit", "after"),
+        query={"limit": LIMIT_SCHEMA, "after": {"type": "string"}},
     ),
     Operation(
         "GET", "/v1/states/{state_id}", Handlers.show, "Get a state",
-        answer=answers.StateAnswer, errors=(404, 503),
+        answer=answers.StateAnswer, errors=(404,),
     ),
     Operation(
-        "DELETE", "/v1/states/{state_id}", Handlers.close, "Close a state", status=204, errors=(404, 409, 503)
+        "DELETE", "/v1/states/{state_id}", Handlers.close, "Close a state", status=204, errors=(404, 409)
     ),
     Operation(
         "POST", "/v1/states/{state_id}/fork", Handlers.fork, "Fork a state",
-        answer=answers.StateAnswer, status=201, errors=(400, 404, 503),
+        answer=answers.StateAnswer, status=201, errors=(404,),
     ),
     Operation(
         "POST", "/v1/states/{state_id}/append", Handlers.append, "Append text to a state",
-        wire.AppendBody, answers.StateAnswer, errors=(400, 404, 409, 413, 415, 503),
+        wire.AppendBody, answers.StateAnswer, errors=(404, 409),
     ),
     Operation(
         "POST", "/v1/states/{state_id}/truncate", Handlers.truncate, "Truncate a state",
-        wire.TruncateBody, answers.StateAnswer, errors=(400, 404, 409, 415, 503),
+        wire.TruncateBody, answers.StateAnswer, errors=(404, 409),
     ),
     Operation(
         "POST", "/v1/states/{state_id}/score", Handlers.score, "Score a text as a continuation",
         wire.ScoreBody, answers.ScoreAnswer, errors=_CALL_ERRORS,
     ),
-    Operation("GET", "/health", Handlers.health, "Liveness probe", open=True),
-    Operation("GET", "/ready", Handlers.ready, "Readiness probe", errors=(503,), open=True),
-    Operation("GET", "/metrics", Handlers.metrics, "Prometheus metrics", errors=(503,), open=True),
+    Operation("GET", "/health", Handlers.health, "Liveness probe", answer=answers.HealthAnswer, open=True),
+    Operation(
+        "GET", "/ready", Handlers.ready, "Readiness probe", answer=answers.ReadyAnswer, errors=(503,), open=True
+    ),
+    Operation(
+        "GET", "/metrics", Handlers.metrics, "Prometheus metrics", media_type="text/*", errors=(503,), open=True
+    ),
     Operation("GET", "/openapi.json", Handlers.openapi, "OpenAPI description", errors=(503,)),
-    Operation("GET", "/", Handlers.index, "Model and routes", errors=(503,)),
+    Operation("GET", "/", Handlers.index, "Model and routes", answer=answers.IndexAnswer, errors=(503,)),
 )  # fmt: skip
 
 
@@ -109,7 +113,7 @@ def create_app(
         if not value > 0:
             raise InvalidRequest(f"`{name}` must be above 0, got {value!r}", param=name)
     metrics = Metrics(engine)
-    description = document(OPERATIONS, version("genlib"), needs_key=api_key is not None)
+    description = document(OPERATIONS, version("genlib"), _bounds(engine), needs_key=api_key is not None)
     handlers = Handlers(engine, metrics, description, keep_alive=keep_alive, stall_after=stall_after)
     gate = _Gate(handlers, None if api_key is None else api_key.encode(), max_body)
     app = Starlette(
@@ -119,6 +123,14 @@ def create_app(
     )
     app.router.redirect_slashes = False  # a path with a trailing slash is another path: 404, not a redirect
     return app
+
+
+def _bounds(engine: Engine) -> dict[Bound, int]:
+    return {
+        "context_length": engine.context_length,
+        "max_batch": engine.max_batch,
+        "last_token_id": engine.vocab_size - 1,
+    }
 
 
 def _by_path() -> dict[str, dict[str, Operation]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -34,7 +34,7 @@ def check_key(request: Request, key: bytes | None) -> None:
         raise Unauthorized("missing or wrong API key; send it as `Authorization: Bearer <key>`")
 
 
-def check_query(request: Request, known: tuple[str, ...]) -> None:
+def check_query(request: Request, known: Collection[str]) -> None:
     """Raises UnknownField for a query parameter that is unknown or given twice."""
     names = [name for name, _ in request.query_params.multi_items()]
     for name in names:

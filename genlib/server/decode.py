@@ -1,12 +1,13 @@
 """Strict decoding of a request body, with errors that name the field.
 
 The standard library parses the document, since msgspec reports neither duplicate fields nor which field is NaN;
-msgspec then converts each value strictly: no string for a number, no true for 1, no 5.0 for 5.
+msgspec then converts each value strictly: no string for a number, no true for 1.
 """
 
 from __future__ import annotations
 
 import json
+from decimal import Decimal, InvalidOperation
 from types import NoneType, UnionType
 from typing import Annotated, Any, Literal, TypeVar, Union, get_args, get_origin
 
@@ -20,6 +21,8 @@ from .wire import Body
 B = TypeVar("B", bound=Body)
 
 MAX_DIGITS = 40  # of an integer; no field takes more than 20
+MAX_NUMBER = 1000  # characters of any other number
+MAX_WHOLE = 2.0**64  # magnitude above which a number such as 1e300 is not taken for an integer
 SHOWN = 80  # characters of a rejected value quoted in the message
 
 _NAMES = {int: "an integer", float: "a number", bool: "true or false", str: "a string", NoneType: "null"}
@@ -44,7 +47,7 @@ def decode(data: bytes, body: type[B]) -> B:
 
 def _parse(data: bytes) -> dict[str, Any]:
     try:
-        document = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer)
+        document = json.loads(data.decode(), object_pairs_hook=_object, parse_int=_integer, parse_float=_number)
     except UnicodeDecodeError as error:
         raise InvalidRequest(f"the body must be UTF-8; byte {error.start} is invalid") from None
     except json.JSONDecodeError as error:
@@ -71,6 +74,22 @@ def _integer(digits: str) -> int:
     if len(digits) > MAX_DIGITS:
         raise InvalidRequest(f"the body contains an integer of {len(digits)} digits; at most {MAX_DIGITS} are accepted")
     return int(digits)
+
+
+def _number(digits: str) -> float | int:
+    """A number with a fraction or an exponent. 5.0 is an integer, as in JSON Schema, and any integer is exact."""
+    if len(digits) > MAX_NUMBER:
+        raise InvalidRequest(
+            f"the body contains a number of {len(digits)} characters; at most {MAX_NUMBER} are accepted"
+        )
+    value = float(digits)
+    if not value.is_integer() or abs(value) > MAX_WHOLE:
+        return value
+    try:
+        exact = Decimal(digits)
+    except InvalidOperation:  # an exponent that it cannot hold
+        return value
+    return int(exact) if exact == exact.to_integral_value() else value
 
 
 def _convert(name: str, value: Any, kind: Any) -> Any:

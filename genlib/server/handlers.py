@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 1000
 LISTED = 100
-HEALTHY = {"status": "ok"}
+LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": LISTED}
+HEALTHY = answers.HealthAnswer(status="ok")
 
 
 def as_json(answer: Any, status: int = 200) -> Response:
@@ -126,7 +127,7 @@ class Handlers:
         age = self._engine.stats().last_step_age
         if age > self._stall_after:
             raise Stalled(f"the engine has made no progress for {age:.1f} s")
-        return as_json({"status": "ready", "last_step_age": age})
+        return as_json(answers.ReadyAnswer(status="ready", last_step_age=age))
 
     async def metrics(self, request: Request, _: EmptyBody) -> Response:
         """GET /metrics"""
@@ -139,20 +140,21 @@ class Handlers:
 
     async def index(self, _: Request, __: EmptyBody) -> Response:
         """GET /"""
-        paths = self._description["paths"]
+        engine, paths = self._engine, self._description["paths"]
+        routes = [
+            answers.RouteAnswer(method=method.upper(), path=path, summary=op["summary"])
+            for path, methods in paths.items()
+            for method, op in methods.items()
+        ]
         return as_json(
-            {
-                "name": "genlib",
-                "version": self._description["info"]["version"],
-                "model": self._engine.model_name,
-                "context_length": self._engine.context_length,
-                "fingerprint": self._engine.fingerprint,
-                "routes": [
-                    {"method": method.upper(), "path": path, "summary": op["summary"]}
-                    for path, methods in paths.items()
-                    for method, op in methods.items()
-                ],
-            }
+            answers.IndexAnswer(
+                name="genlib",
+                version=self._description["info"]["version"],
+                model=engine.model_name,
+                context_length=engine.context_length,
+                fingerprint=engine.fingerprint,
+                routes=routes,
+            )
         )
 
     def _open(self, state_id: str) -> State:

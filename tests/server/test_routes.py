@@ -129,7 +129,7 @@ def test_metrics_are_prometheus_without_ids(client: Client, state: FakeState) ->
     assert served("other", "other", "404") == 1
 
 
-def test_the_description_names_every_route_and_resolves(client: Client) -> None:
+def test_the_description_names_every_route_and_resolves(client: Client, engine: FakeEngine) -> None:
     description = client.get("/openapi.json").json()
     listed = {(route["method"], route["path"]) for route in client.get("/").json()["routes"]}
     paths = {(m.upper(), path) for path, methods in description["paths"].items() for m in methods}
@@ -140,6 +140,13 @@ def test_the_description_names_every_route_and_resolves(client: Client) -> None:
     assert token["additionalProperties"] is False
     assert token["properties"]["max_tokens"]["minimum"] == 1
     assert token["properties"]["max_tokens"]["default"] == 16
+    assert token["properties"]["max_tokens"]["maximum"] == engine.context_length
+    assert token["properties"]["allowed_tokens"]["items"]["maximum"] == engine.vocab_size - 1
+    for methods in description["paths"].values():
+        for operation in methods.values():
+            for status, response in operation["responses"].items():
+                assert "content" in response or status == "204"
+                assert ("Retry-After" in response.get("headers", {})) == (status in ("429", "503"))
 
     def references(node: Any) -> Iterator[str]:
         if isinstance(node, dict):

@@ -120,3 +120,30 @@ def test_an_error_body_has_four_fields_and_tells_no_secrets() -> None:
         assert status == 500
         assert b"secret" not in failure.encode(detail)
     assert failure.answer(QueueFull("full", retry_after=3)).headers["retry-after"] == "3"
+
+
+@pytest.mark.parametrize(
+    ("number", "seed"),
+    [
+        ("5.0", 5),
+        ("-0.0", 0),
+        ("5e0", 5),
+        ("9007199254740993.0", 2**53 + 1),
+        ("1.8446744073709551615e19", 2**64 - 1),
+        ("18446744073709551615.000", 2**64 - 1),
+    ],
+)
+def test_an_integer_may_be_written_with_a_fraction_or_an_exponent(number: str, seed: int) -> None:
+    """As in JSON Schema, and exactly."""
+    assert decode(f'{{"state_id": "s", "seed": {number}}}'.encode(), TokenBody).seed == seed
+
+
+@pytest.mark.parametrize(
+    "number", ["5.5", "9007199254740993.5", "1e-99999999999999999999", "1e300", "0." + "0" * 990 + "1"]
+)
+def test_other_numbers_are_no_integers(number: str) -> None:
+    with pytest.raises(InvalidRequest, match="`seed` must be an integer or null"):
+        decode(f'{{"state_id": "s", "seed": {number}}}'.encode(), TokenBody)
+    with pytest.raises(InvalidRequest, match="1002 characters; at most 1000"):
+        decode(b'{"state_id": "s", "min_p": 0.' + b"0" * 1000 + b"}", TokenBody)
+    assert decode(f'{{"state_id": "s", "min_p": {number}}}'.encode(), TokenBody).min_p == float(number)

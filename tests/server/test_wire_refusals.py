@@ -16,7 +16,7 @@ from genlib.server.wire import AppendBody, BeamBody, Body, CreateBody, MultiBody
     ("fields", "param", "message"),
     [
         ({"max_tokens": "5"}, "max_tokens", '`max_tokens` must be an integer or null, got "5"'),
-        ({"max_tokens": 5.0}, "max_tokens", "`max_tokens` must be an integer or null, got 5.0"),
+        ({"max_tokens": 5.5}, "max_tokens", "`max_tokens` must be an integer or null, got 5.5"),
         ({"max_tokens": True}, "max_tokens", "`max_tokens` must be an integer or null, got true"),
         ({"max_tokens": [5]}, "max_tokens", "`max_tokens` must be an integer or null, got a list"),
         ({"max_tokens": {}}, "max_tokens", "`max_tokens` must be an integer or null, got an object"),
@@ -40,7 +40,7 @@ from genlib.server.wire import AppendBody, BeamBody, Body, CreateBody, MultiBody
             "allowed_tokens",
             "`allowed_tokens` must be a list of integers or null, got an object",
         ),
-        ({"allowed_tokens": [5, 5.0]}, "allowed_tokens[1]", "`allowed_tokens[1]` must be an integer, got 5.0"),
+        ({"allowed_tokens": [5, 5.5]}, "allowed_tokens[1]", "`allowed_tokens[1]` must be an integer, got 5.5"),
         ({"top_logprobs": None}, "top_logprobs", "`top_logprobs` must be an integer, got null"),
     ],
 )

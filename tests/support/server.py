@@ -48,6 +48,8 @@ class FakeEngine:
     step_age: float = 0.0
     fingerprint: str = "f1ngerpr1nt"
     context_length: int = CONTEXT
+    max_batch: int = 64
+    vocab_size: int = 0x110000
     model_name: str = "fake"
 
     def __post_init__(self) -> None:
