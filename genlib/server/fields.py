@@ -155,13 +155,14 @@ LengthPenalty = Annotated[
     ),
 ]
 Streamed = Annotated[bool, about("Stream the response as server-sent events (text/event-stream).")]
-Prompt = Annotated[str | None, about("Text to start from; never parsed into control tokens.", minLength=1)]
+Prompt = Annotated[str | None, about("Text to start from; never parsed into control tokens.")]
 FirstTokens = Annotated[
     list[int] | None,
     about("Token ids to start from; may include control tokens.", minItems=1, maxItems=CONTEXT, items=_TOKEN),
 ]
 OwnStops = Annotated[
-    list[str], about("Stop sequences of calls that give none.", maxItems=MAX_STOP_SEQUENCES, items=_STOP)
+    list[str],
+    about("Stop sequences of calls that give none.", maxItems=MAX_STOP_SEQUENCES, allOf=[{"items": _STOP}]),
 ]
 Appended = Annotated[str, about("Text to append; never parsed into control tokens.")]
 Kept = Annotated[int, about("Number of tokens to keep.", minimum=1, maximum=CONTEXT)]

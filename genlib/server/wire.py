@@ -31,6 +31,11 @@ def exactly_one(**types: str) -> dict[str, Any]:
     }
 
 
+def at_most_default(name: str, other: str, default: int) -> dict[str, Any]:
+    """JSON Schema keywords: a field that may not exceed another, where that has its default."""
+    return {"if": {"properties": {other: {"const": default}}}, "then": {"properties": {name: {"maximum": default}}}}
+
+
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A request body. Unknown fields are rejected. SCHEMA: what JSON Schema says of it besides its fields."""
 
@@ -39,6 +44,8 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 class _DrawBody(Body, frozen=True, kw_only=True):
     """The fields that the two sampling calls share."""
+
+    SCHEMA: ClassVar[dict[str, Any]] = at_most_default("min_tokens", "max_tokens", defaults.MAX_TOKENS)
 
     state_id: fields.StateId
     max_tokens: fields.MaxTokens = defaults.MAX_TOKENS
@@ -109,6 +116,8 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
 
 class BeamBody(Body, frozen=True, kw_only=True):
     """Run a beam search from a state, which is left unchanged."""
+
+    SCHEMA: ClassVar[dict[str, Any]] = at_most_default("num_return", "num_beams", defaults.NUM_BEAMS)
 
     state_id: fields.StateId
     num_beams: fields.Beams = defaults.NUM_BEAMS
