@@ -6,13 +6,15 @@
         state = engine.create_state("Once upon a time")
         print(genlib.generate_token(state, max_tokens=20, seed=7).text)
 
-generate_token, generate_multi and beam_search wait for their result; genlib.aio has the same calls for coroutines, and
-Engine.submit returns a Call. With a given seed a call gives the same tokens, bit for bit, whatever else is running.
+generate_token, generate_multi and beam_search wait for their result, and so does generate_tokens, which generates from
+many states at once. genlib.aio has the same calls for coroutines, and Engine.submit returns a Call. With a given seed a
+call gives the same tokens, bit for bit, whatever else is running.
 """
 
 from . import aio
-from .api import beam_search, generate_multi, generate_token
+from .api import beam_search, generate_multi, generate_token, generate_tokens
 from .calls.call import Call
+from .calls.group import CallGroup
 from .calls.pieces import TokenStream
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
 from .calls.results import Beam, BeamResult, MultiResult, Piece, TokenResult, TopLogprob
@@ -52,6 +54,7 @@ __all__ = [
     "BeamSearch",
     "Call",
     "CallCancelled",
+    "CallGroup",
     "CallTimeout",
     "CheckpointError",
     "ContextLengthExceeded",
@@ -87,4 +90,5 @@ __all__ = [
     "beam_search",
     "generate_multi",
     "generate_token",
+    "generate_tokens",
 ]

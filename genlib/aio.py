@@ -1,24 +1,25 @@
-"""The three calls for coroutines: the same parameters as in genlib, but they return a Call to await or iterate.
+"""The calls for coroutines: the same parameters as in genlib, but they return a Call to await or iterate.
 
     result = await genlib.aio.generate_token(state, max_tokens=5)
     async for piece in genlib.aio.generate_token(state, max_tokens=40, stream=True): ...
+    results = await genlib.aio.generate_tokens(states, max_tokens=5)
 
 Cancelling a coroutine that awaits a call cancels the call, which then commits nothing.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import fields
+from collections.abc import Callable, Sequence
 from typing import Any, Unpack, cast
 
-from .api import engine_of
+from .api.arguments import engine_of, gathered
+from .api.tokens import submit_tokens
 from .calls.call import Call
+from .calls.group import CallGroup
 from .calls.names import suggesting
-from .calls.options import BeamOptions, MultiOptions, TokenOptions
+from .calls.options import BeamOptions, MultiOptions, TokenOptions, TokensOptions
 from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request
 from .calls.results import BeamResult, MultiResult, R, TokenResult
-from .sampling.params import Sampling
 from .states.state import State
 
 
@@ -29,26 +30,25 @@ def _submit(state: State, kind: Callable[..., Request[R]], options: object, *, s
     return engine_of(state).submit(kind(state, **left), stream=stream, timeout=timeout)
 
 
-def _gathered(options: object) -> dict[str, Any]:
-    """The options with the fields of Sampling gathered into one."""
-    left = dict(cast("dict[str, Any]", options))
-    sampling = {f.name: left.pop(f.name) for f in fields(Sampling) if f.name in left}
-    return {**left, "sampling": Sampling(**sampling)}
-
-
 @suggesting(TokenOptions)
 def generate_token(state: State, *, stream: bool = False, **options: Unpack[TokenOptions]) -> Call[TokenResult]:
     """genlib.generate_token as a Call to await or, with stream=True, to iterate with `async for`.
 
     Invalid arguments raise here; errors during generation raise where the call is awaited or iterated.
     """
-    return _submit(state, GenerateToken, _gathered(options), stream=stream)
+    return _submit(state, GenerateToken, gathered(options), stream=stream)
+
+
+@suggesting(TokensOptions)
+def generate_tokens(states: Sequence[State], **options: Unpack[TokensOptions]) -> CallGroup[TokenResult]:
+    """genlib.generate_tokens as a CallGroup to await: the results, in order. Errors as for generate_token."""
+    return submit_tokens(states, options)
 
 
 @suggesting(MultiOptions)
 def generate_multi(state: State, **options: Unpack[MultiOptions]) -> Call[MultiResult]:
     """genlib.generate_multi as a Call to await. Errors as for generate_token."""
-    return _submit(state, GenerateMulti, _gathered(options))
+    return _submit(state, GenerateMulti, gathered(options))
 
 
 @suggesting(BeamOptions)

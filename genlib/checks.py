@@ -36,7 +36,7 @@ def make_plain(record: DataclassInstance) -> None:
             object.__setattr__(record, field.name, value.item())
 
 
-def _as_list(param: str, rule: str, value: object) -> list[Any]:
+def as_list(param: str, rule: str, value: object) -> list[Any]:
     """A sequence or an array (numpy's, torch's) as a list of plain values. Raises InvalidRequest."""
     if isinstance(value, Mapping) and "input_ids" in value:
         raise refuse(param, f'{rule}; of a BatchEncoding, pass its ["input_ids"]', type(value).__name__)
@@ -93,7 +93,7 @@ def is_number(value: object) -> TypeGuard[float]:
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:
     """The ids as a tuple. Raises InvalidRequest unless each is an int ≥ 0; the upper bound depends on the model."""
     if not isinstance(value, list | tuple) or not all(type(token) is int and token >= 0 for token in value):
-        value = _as_list(param, "be a list of token ids", value)
+        value = as_list(param, "be a list of token ids", value)
         for i, token in enumerate(value):
             check_int(f"{param}[{i}]", token, 0)
     return tuple(value)
@@ -102,7 +102,7 @@ def check_token_ids(param: str, value: object) -> tuple[int, ...]:
 def check_stop_sequences(value: object) -> tuple[str, ...]:
     """The stop sequences as a tuple. Raises InvalidRequest unless each is a non-empty string."""
     name = "stop_sequences"
-    value = _as_list(name, "be a list of strings", value)
+    value = as_list(name, "be a list of strings", value)
     if len(value) > MAX_STOP_SEQUENCES:
         raise refuse(name, f"contain at most {MAX_STOP_SEQUENCES} strings", len(value))
     for i, stop in enumerate(value):

@@ -4,6 +4,7 @@ Whatever becomes of a handle, its call has one end (CallOwner.end), and its stat
 
 - all pieces of a stream are taken, or `result()` is asked for: all its tokens are the state's;
 - a stream is left (`break`, `close`, `aclose`, or its handle is dropped): the tokens of the pieces taken are;
+- the calls of a CallGroup end together, once all have all their tokens;
 - `cancel()`, an exception while somebody waits (KeyboardInterrupt, a task that is cancelled), the timeout: none are.
 
 A handle without `stream` that is dropped leaves its call running to its end.
@@ -31,6 +32,10 @@ class CallOwner(Protocol):
     def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         """Ends a call now: with the tokens of the first `taken` pieces, with all of them (None), or with an error.
         Nothing happens if it has ended."""
+
+    def end_together(self, channels: list[Channel]) -> None:
+        """Ends calls that have all their tokens: each with all of them or, if one has failed, none. Those with results
+        have ended."""
 
     def post_end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         """The same, but before the engine is used next. Never waits: finalisers and signal handlers may call it."""
@@ -175,7 +180,7 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
 
     def __del__(self) -> None:
         channel = getattr(self, "channel", None)  # None if __init__ was interrupted
-        if channel is not None and channel.streams:
+        if channel is not None and channel.held:
             leave_for_sure(self)
 
     # A coroutine, so that it can be awaited, or given to asyncio.create_task.

@@ -18,12 +18,14 @@ from .results import Piece, Result
 class Channel:
     """Of one call. It ends once: with a result or with an error, whichever comes first.
 
-    streams: whether pieces can be taken. num_pieces: how many there are. complete: there will be no more.
+    streams: whether pieces can be taken. num_pieces: how many there are. complete: there will be no more. held: whether
+    the call, once complete, waits for its end to be asked for, as streams do.
     deadline: when the call is to end at the latest, by time.monotonic(), or None.
     """
 
-    def __init__(self, *, streams: bool, timeout: float | None = None) -> None:
+    def __init__(self, *, streams: bool, held: bool = False, timeout: float | None = None) -> None:
         self.streams = streams
+        self.held = held or streams
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.num_pieces = 0
         self.complete = False

@@ -1,4 +1,4 @@
-"""What the three calls take by name, for type checkers; genlib.api says what each parameter means."""
+"""What the calls take by name, for type checkers; genlib.api says what each parameter means."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from ..sampling.masks import TokenMask
 from .requests import Probability
 
 
-class TokenOptions(TypedDict, total=False):
-    """The keyword arguments of generate_token, except `stream`."""
+class DrawOptions(TypedDict, total=False):
+    """The keyword arguments of all calls that draw tokens, except `seed`."""
 
     max_tokens: int | None
     min_tokens: int
@@ -19,7 +19,6 @@ class TokenOptions(TypedDict, total=False):
     top_p: float
     top_k: int
     min_p: float
-    seed: int | None
     repetition_penalty: float
     presence_penalty: float
     frequency_penalty: float
@@ -32,6 +31,18 @@ class TokenOptions(TypedDict, total=False):
     probability: Probability
     top_logprobs: int
     timeout: float | None
+
+
+class TokenOptions(DrawOptions, total=False):
+    """The keyword arguments of generate_token, except `stream`."""
+
+    seed: int | None
+
+
+class TokensOptions(DrawOptions, total=False):
+    """The keyword arguments of generate_tokens."""
+
+    seed: int | Sequence[int | None] | None
 
 
 class MultiOptions(TokenOptions, total=False):

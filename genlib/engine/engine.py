@@ -5,11 +5,13 @@ from __future__ import annotations
 import os
 import time
 import warnings
+from collections.abc import Sequence
 
 from ..calls.call import Call
 from ..calls.channel import Channel
+from ..calls.group import CallGroup
 from ..calls.requests import GenerateToken, Request, Score
-from ..calls.results import R
+from ..calls.results import R, TokenResult
 from ..checks import check_bool, is_number, refuse
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
@@ -158,6 +160,20 @@ class Engine(Keeper):
             raise
         return call
 
+    def submit_all(self, requests: Sequence[GenerateToken], *, timeout: float | None = None) -> CallGroup[TokenResult]:
+        """Submits calls on states of their own, which commit together: all of them, or none if one fails.
+
+        Raises as submit does; then none has begun. timeout: of all.
+        """
+        group = CallGroup(self.calls, [self._new_call(r, stream=False, held=True, timeout=timeout) for r in requests])
+        try:
+            for request, call in zip(requests, group.calls, strict=True):
+                self._begin(request, call)
+        except BaseException:
+            group.cancel()
+            raise
+        return group
+
     def run(self, request: Request[R], *, timeout: float | None = None) -> R:
         """Runs a call to its end and returns what it answers. Raises as submit does, CallTimeout, and the call's error.
 
@@ -171,13 +187,13 @@ class Engine(Keeper):
             call.cancel()
             raise
 
-    def _new_call(self, request: Request[R], *, stream: bool, timeout: float | None) -> Call[R]:
+    def _new_call(self, request: Request[R], *, stream: bool, held: bool = False, timeout: float | None) -> Call[R]:
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
         if timeout is not None and not (is_number(timeout) and 0 < timeout <= MAX_TIMEOUT):
             raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", timeout)
-        return Call(self.calls, Channel(streams=stream, timeout=timeout), self)
+        return Call(self.calls, Channel(streams=stream, held=held, timeout=timeout), self)
 
     def _begin(self, request: Request[R], call: Call[R]) -> None:
         channel = call.channel

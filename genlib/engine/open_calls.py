@@ -71,6 +71,14 @@ class OpenCalls:
         with self.lock:
             self.heed()
 
+    def end_together(self, channels: list[Channel]) -> None:
+        with self.lock:
+            self.heed()
+            if not any(channel.error for channel in channels):
+                # In one step: whatever interrupts this, all are posted or none, and what is posted is heeded.
+                self._posted.extend([End(channel, None, None) for channel in channels if not channel.ended])
+                self.heed()
+
     @property
     def on_thread(self) -> bool:
         """Whether this is the engine's thread."""
@@ -199,7 +207,7 @@ class OpenCalls:
     def drop_unread(self, channel: object) -> None:
         """Ends a stream that has all its tokens, but whose reader has not taken them."""
         job = self._jobs.get(channel) if isinstance(channel, Channel) else None
-        if job is not None and job.channel.complete:
+        if job is not None and job.channel.complete and job.channel.streams:
             self.fail(job, CallCancelled("the stream's state was closed before its last tokens were taken"))
 
     def close(self, error: EngineClosed) -> None:

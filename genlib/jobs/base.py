@@ -25,7 +25,7 @@ class Runner(Protocol):
         """Replaces a running sequence by others of its job."""
 
     def generated(self, job: Job) -> None:
-        """All tokens of a stream have been drawn; the call ends when its consumer has taken them or leaves."""
+        """All tokens of a call that is held have been drawn; it ends when its consumer asks for that, or leaves."""
 
     def finish(self, job: Job, result: Result) -> None:
         """Ends a job with the result of its call."""

@@ -8,6 +8,7 @@ from ..calls.requests import GenerateMulti
 from ..calls.results import MultiResult
 from ..sampling.masks import forked
 from ..sampling.sampler import CallSampler
+from ..sampling.seeds import numbered
 from ..sampling.token import SampledToken
 from ..states.cache import pages_for
 from ..states.state import State
@@ -15,16 +16,6 @@ from .base import Resources
 from .branching import BranchingJob
 from .continuation import Continuation
 from .sequence import Sequence, Wants
-
-_MASK64 = 2**64 - 1
-
-
-def splitmix64(stream: int, i: int) -> int:
-    """The i-th output of the SplitMix64 generator seeded with `stream` (Steele, Lea, Flood 2014)."""
-    z = (stream + i * 0x9E3779B97F4A7C15) & _MASK64
-    z = ((z ^ (z >> 30)) * 0xBF58476D1CE4E5B9) & _MASK64
-    z = ((z ^ (z >> 27)) * 0x94D049BB133111EB) & _MASK64
-    return z ^ (z >> 31)
 
 
 class MultiJob(BranchingJob):
@@ -87,7 +78,7 @@ class MultiJob(BranchingJob):
         return len(self._continuations) - 1
 
     def _random_stream(self, i: int) -> int:
-        return splitmix64(self.record.random_stream, i) if i else self.record.random_stream
+        return numbered(self.record.random_stream, i)
 
     def on_token(self, seq: Sequence, token: SampledToken) -> None:
         c = self._continuations[seq.index]

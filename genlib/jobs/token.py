@@ -53,11 +53,12 @@ class TokenJob(Job):
     def on_token(self, seq: Sequence, token: SampledToken) -> None:
         c = self.continuation
         c.take(seq, token)
-        if not self.channel.streams:
+        if not self.channel.held:
             if c.ended:
                 self.use.runner.finish(self, self.settle(None))
             return
-        self.channel.offer(c.spell())
+        if self.channel.streams:
+            self.channel.offer(c.spell())
         if c.ended:
             self._park()
             self.use.runner.generated(self)
@@ -77,7 +78,7 @@ class TokenJob(Job):
         self.use.store.unlock(self.state, self.channel)
 
     def _park(self) -> None:
-        """Lets the cache have the pages while the reader of the stream takes its time."""
+        """Lets the cache have the pages while the call waits for its end: for a slow reader, or for other calls."""
         assert self._entry is not None
         self._entries.discard(self._entry)
         self.use.cache.park(self, self._entry)

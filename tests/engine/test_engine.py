@@ -10,7 +10,7 @@ from support.engine import BOS, PROMPT, FakeModel, engines, fake_engine, ids
 
 import genlib
 from genlib import GenerateToken, Sampling
-from genlib.jobs.multi import splitmix64
+from genlib.sampling.seeds import splitmix64
 from genlib.text import automaton
 
 engine = pytest.fixture(engines)
