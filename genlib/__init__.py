@@ -16,7 +16,7 @@ from .api import beam_search, generate_multi, generate_token, generate_tokens
 from .calls.call import Call
 from .calls.group import CallGroup
 from .calls.pieces import TokenStream
-from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score
+from .calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score, ScoreMany
 from .calls.results import Beam, BeamResult, MultiResult, Piece, TokenResult, TopLogprob
 from .engine.engine import Engine
 from .engine.stats import EngineStats
@@ -75,6 +75,7 @@ __all__ = [
     "ReentrantCall",
     "Sampling",
     "Score",
+    "ScoreMany",
     "ScoreResult",
     "State",
     "StateBusy",

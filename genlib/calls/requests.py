@@ -18,6 +18,7 @@ from .results import BeamResult, MultiResult, R_co, TokenResult
 
 MAX_CONTINUATIONS = 1 << 16  # of one call, whose result holds them all
 MAX_KEPT = 1024  # of them that become states
+MAX_TEXTS = 1 << 16  # that one call scores
 # Decimal logarithms of the bounds of length ** length_penalty. Beyond them scores, which are float32, fall below
 # that of a beam that is out of the search (-1e9), or are all 0.
 LENGTH_NORMS = (-4, 30)
@@ -161,3 +162,15 @@ class Score(Request[ScoreResult]):
 
     state: State
     token_ids: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class ScoreMany(Request[tuple[ScoreResult, ...]]):
+    """Computes the log-probabilities of many texts, each as a continuation of `state`, which is left unchanged.
+
+    texts: the token ids of each, as returned by State.tokenize: at least one text, and each at least one token. The
+    result has a ScoreResult for each. See State.score.
+    """
+
+    state: State
+    texts: tuple[tuple[int, ...], ...]

@@ -138,6 +138,6 @@ class BeamResult:
         )
 
 
-Result = TokenResult | MultiResult | BeamResult | ScoreResult
+Result = TokenResult | MultiResult | BeamResult | ScoreResult | tuple[ScoreResult, ...]
 R = TypeVar("R", bound=Result)
 R_co = TypeVar("R_co", bound=Result, covariant=True)

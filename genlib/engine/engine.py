@@ -10,9 +10,9 @@ from collections.abc import Sequence
 from ..calls.call import Call
 from ..calls.channel import Channel
 from ..calls.group import CallGroup
-from ..calls.requests import GenerateToken, Request, Score
+from ..calls.requests import GenerateToken, Request, Score, ScoreMany
 from ..calls.results import R, TokenResult
-from ..checks import check_bool, is_number, refuse
+from ..checks import as_list, check_bool, is_number, refuse
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
 from ..jobs.search_slots import SearchSlots
@@ -203,7 +203,7 @@ class Engine(Keeper):
             self.calls.heed()
             self.calls.check_open()
             record = self.store.read(request.state)
-            ended = record.finished and not isinstance(request, Score)
+            ended = record.finished and not isinstance(request, Score | ScoreMany)
             job = job_for(self._resources, channel, request, prepared)
             if not ended:
                 self._limits.check_room(request, len(record.tokens))
@@ -220,3 +220,7 @@ class Engine(Keeper):
 
     def score(self, state: State, text: str) -> Call[ScoreResult]:
         return self.submit(Score(state, self.tokenize(text)))
+
+    def score_many(self, state: State, texts: Sequence[str]) -> Call[tuple[ScoreResult, ...]]:
+        given = as_list("texts", "be a list of strings", texts)
+        return self.submit(ScoreMany(state, tuple(self.tokenize(text, f"texts[{i}]") for i, text in enumerate(given))))

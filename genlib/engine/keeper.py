@@ -97,9 +97,9 @@ class Keeper(ABC):
             self.calls.check_open()
             return self.store.fork(state)
 
-    def tokenize(self, text: str) -> tuple[int, ...]:
-        """The token ids of a text as a continuation, without BOS. Raises InvalidRequest."""
-        return tuple(self.tokenizer.encode(check_text("text", text), continues=True))
+    def tokenize(self, text: str, param: str = "text") -> tuple[int, ...]:
+        """The token ids of a text as a continuation, without BOS. Raises InvalidRequest, which names `param`."""
+        return tuple(self.tokenizer.encode(check_text(param, text), continues=True))
 
     def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids as a continuation: "" for control tokens, U+FFFD for bytes that are no character.
@@ -133,4 +133,8 @@ class Keeper(ABC):
 
     @abstractmethod
     def score(self, state: State, text: str) -> Call[ScoreResult]:
-        """Log-probabilities of a text's tokens, were they to follow the state."""
+        """Log-probabilities of a text's tokens, were they to follow the state. See State.score."""
+
+    @abstractmethod
+    def score_many(self, state: State, texts: Sequence[str]) -> Call[tuple[ScoreResult, ...]]:
+        """The same of many texts, each as if it were alone."""

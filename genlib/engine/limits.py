@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from ..calls.requests import MAX_TEXTS, BeamSearch, GenerateMulti, GenerateToken, Request, Score, ScoreMany
 from ..checks import check_int, check_token_ids, refuse
 from ..errors import ContextLengthExceeded, InvalidRequest, OutOfCapacity
 from ..model.base import LoadedModel
@@ -60,6 +60,8 @@ class Limits:
             if not request.token_ids:
                 raise InvalidRequest("`text` must not be empty", param="text")
             self._check_vocabulary("token_ids", request.token_ids)
+        elif isinstance(request, ScoreMany):
+            self._check_texts(request.texts)
 
     def check_room(self, request: Request[Any], have: int) -> None:
         """Whether what a request adds to a state of `have` tokens fits into the context."""
@@ -67,6 +69,9 @@ class Limits:
             param, more = "max_length", request.max_length
         elif isinstance(request, Score):
             param, more = "text", len(request.token_ids)
+        elif isinstance(request, ScoreMany):
+            more, longest = max((len(token_ids), -i) for i, token_ids in enumerate(request.texts))
+            param = f"texts[{-longest}]"
         else:
             assert isinstance(request, GenerateToken | GenerateMulti)
             param, more = "max_tokens", request.max_tokens or 1
@@ -89,6 +94,15 @@ class Limits:
         param = "max_tokens" if unbounded else None
         message = f"the call can need {needed} pages, but `kv_memory` has room for {self.num_pages}{remedy}"
         raise OutOfCapacity(message, param=param)
+
+    def _check_texts(self, texts: Sequence[Sequence[int]]) -> None:
+        """The token ids of the texts to score."""
+        if not 0 < len(texts) <= MAX_TEXTS:
+            raise refuse("texts", f"contain from 1 to {MAX_TEXTS} texts", len(texts))
+        for i, token_ids in enumerate(texts):
+            if not token_ids:
+                raise InvalidRequest(f"`texts[{i}]` must not be empty", param=f"texts[{i}]")
+            self._check_vocabulary(f"texts[{i}]", token_ids)
 
     def _check_sampled(self, request: GenerateToken | GenerateMulti) -> None:
         """The token ids in a request, and whether they leave any token to draw."""

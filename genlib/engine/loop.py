@@ -195,7 +195,7 @@ class Loop:
                 except Exception as error:
                     self._calls.fail(job, error)
             elif seq.wants is Wants.SCORES:
-                self._guard(job, job.on_scores, [token.logprob for token in sampled[row : row + num]])
+                self._guard(job, job.on_scores, seq, sampled[row : row + num])
             elif seq.index == 0:  # once for all beams of the search
                 self._guard(job, job.on_beams)
         for seq in batch.silent:

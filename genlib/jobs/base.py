@@ -108,8 +108,8 @@ class Job(ABC):
         """TOKEN: the next token of a sequence was drawn, and is in its entry already."""
         raise NotImplementedError
 
-    def on_scores(self, logprobs: list[float]) -> None:
-        """SCORES: the log-probabilities of the next known tokens."""
+    def on_scores(self, seq: Sequence, scored: list[SampledToken]) -> None:
+        """SCORES: the next known tokens of a sequence, with their probabilities."""
         raise NotImplementedError
 
     def on_beams(self) -> None:

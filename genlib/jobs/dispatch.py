@@ -6,7 +6,7 @@ import secrets
 from typing import Any
 
 from ..calls.channel import Channel
-from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Request, Score, ScoreMany
 from ..checks import refuse
 from .base import Job, Resources
 from .beam import BeamJob
@@ -32,9 +32,9 @@ def job_for(use: Resources, channel: Channel, request: Request[Any], prepared: S
             return MultiJob(use, channel, request, _seed(request))
         case BeamSearch():
             return BeamJob(use, channel, request, prepared)
-        case Score():
+        case Score() | ScoreMany():
             return ScoreJob(use, channel, request)
-    raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch or Score", request)
+    raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch, Score or ScoreMany", request)
 
 
 def _seed(request: GenerateToken | GenerateMulti) -> int:

@@ -10,29 +10,26 @@ from ..sampling.masks import forked
 from ..sampling.sampler import CallSampler
 from ..sampling.seeds import numbered
 from ..sampling.token import SampledToken
-from ..states.cache import pages_for
 from ..states.state import State
 from .base import Resources
-from .branching import BranchingJob
 from .continuation import Continuation
 from .sequence import Sequence, Wants
+from .waves import WavesJob
 
 
-class MultiJob(BranchingJob):
+class MultiJob(WavesJob):
     """n sequences, `width` at a time. The state is left unchanged."""
 
     def __init__(self, use: Resources, channel: Channel, request: GenerateMulti, seed: int) -> None:
-        super().__init__(use, channel, request.state)
+        super().__init__(use, channel, request.state, request.n)
         self.request = request
         self.seed = seed
-        self.width = min(request.n, use.max_batch)
         self._max_tokens = request.limit(use.context_length - len(self.record.tokens))
         self._sampler = CallSampler(
             request.sampling, seed=seed, top_n=request.top_logprobs, record=self.record, masks=use.masks
         )
         self._continuations: list[Continuation] = []  # those started so far, in order
         self._kept: dict[int, int] = {}
-        self._tickets: list[int] = []
         self._left = request.n
 
     def _ticket_tokens(self) -> int:
@@ -42,40 +39,19 @@ class MultiJob(BranchingJob):
     def _num_tickets(self) -> int:
         return self.request.n if self.request.keep_states else self.width
 
-    def pages_needed(self) -> int:
-        return pages_for(len(self.record.tokens)) + self._num_tickets() * pages_for(self._ticket_tokens())
-
-    def start(self) -> list[Sequence] | None:
-        base = self._open_base()
-        while base is not None and len(self._tickets) < self._num_tickets():
-            ticket = self._ticket(self._ticket_tokens())
-            if ticket is None:
-                break
-            self._tickets.append(ticket)
-        if base is None or len(self._tickets) < self._num_tickets():
-            self.release()
-            self._tickets.clear()
-            return None
-        return self._start_base(base)
-
-    def _spread(self) -> list[Sequence]:
-        return [self._next_sequence() for _ in range(self.width)]
-
-    def _next_sequence(self) -> Sequence:
-        i = self._next_continuation()
-        self._free(self._tickets.pop())
-        entry = self._branch(self._max_tokens)
-        seq = self._sequence(entry, Wants.TOKEN, index=i)
+    def _start_sequence(self, i: int) -> Sequence:
+        c = self._next_continuation()
+        seq = self._sequence(self._branch(self._max_tokens), Wants.TOKEN, index=i)
         seq.sampler = self._sampler.sequence(
-            self._random_stream(i), forked(self.request.token_mask), eos_banned=self._continuations[i].eos_banned
+            self._random_stream(i), forked(self.request.token_mask), eos_banned=c.eos_banned
         )
         return seq
 
-    def _next_continuation(self) -> int:
+    def _next_continuation(self) -> Continuation:
         use = self.use
         c = Continuation(self.request, self.record, use.tokenizer, use.eos_ids, self.seed, self._max_tokens)
         self._continuations.append(c)
-        return len(self._continuations) - 1
+        return c
 
     def _random_stream(self, i: int) -> int:
         return numbered(self.record.random_stream, i)
@@ -93,16 +69,6 @@ class MultiJob(BranchingJob):
         self.use.runner.replace(seq, self._successor())
         if not self._left:
             self.use.runner.finish(self, self._result())
-
-    def _successor(self) -> list[Sequence]:
-        """The sequence that replaces one that has ended, if any is left to start."""
-        if len(self._continuations) == self.request.n:
-            return []
-        if not self.request.keep_states:
-            ticket = self._ticket(self._ticket_tokens())
-            assert ticket is not None, "the continuation that ended held as many pages"
-            self._tickets.append(ticket)
-        return [self._next_sequence()]
 
     def answer_ended(self) -> MultiResult:
         self._next_continuation()

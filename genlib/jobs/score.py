@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
+from .._native import PAGE_SIZE
 from ..calls.channel import Channel
-from ..calls.requests import Score
-from ..states.cache import as_int32, pages_for
+from ..calls.requests import Score, ScoreMany
+from ..sampling.token import SampledToken
+from ..states.cache import as_int32
 from ..states.score import ScoreResult
-from .base import Job, Resources
+from ..text.utf8 import Utf8Decoder
+from .base import Resources
 from .sequence import Sequence, Wants
+from .waves import WavesJob
 
 
-class ScoreJob(Job):
-    """One sequence of known tokens, each of which takes one row of logits."""
+class ScoreJob(WavesJob):
+    """One sequence of known tokens for each text, each of which tokens takes one row of logits."""
 
-    def __init__(self, use: Resources, channel: Channel, request: Score) -> None:
-        super().__init__(use, channel, request.state)
-        self.token_ids = request.token_ids
-        self._logprobs: list[float] = []
-
-    def pages_needed(self) -> int:
-        return pages_for(len(self.record.tokens) + len(self.token_ids)) + 1
+    def __init__(self, use: Resources, channel: Channel, request: Score | ScoreMany) -> None:
+        self._texts = (request.token_ids,) if isinstance(request, Score) else request.texts
+        super().__init__(use, channel, request.state, len(self._texts))
+        self._one = isinstance(request, Score)
+        self._scored: list[list[SampledToken]] = [[] for _ in self._texts]
+        self._left = len(self._texts)
 
     def answer_ended(self) -> ScoreResult:
         raise AssertionError("an ended state is scored like any other")
 
-    def start(self) -> list[Sequence] | None:
-        known = len(self.record.tokens)
-        entry = self._open(known, len(self.token_ids))
-        if entry is None:
-            return None
-        self.table.append(entry, as_int32(self.token_ids[:-1]))
-        seq = self._sequence(entry, Wants.SCORES)
-        seq.known, seq.logits_from = self.token_ids, known - 1
-        return [seq]
+    def _ticket_tokens(self) -> int:
+        """Those of the longest text, and the base's last page, which may have to be copied."""
+        return max(map(len, self._texts)) + PAGE_SIZE
 
-    def on_scores(self, logprobs: list[float]) -> None:
-        self._logprobs += logprobs
-        if len(self._logprobs) == len(self.token_ids):
-            result = ScoreResult(
-                state_id=self.state.id,
-                token_ids=self.token_ids,
-                logprobs=tuple(self._logprobs),
-                total=sum(self._logprobs),
-            )
-            self.use.runner.finish(self, result)
+    def _start_sequence(self, i: int) -> Sequence:
+        known = self._texts[i]
+        entry = self._branch(len(known) - 1)
+        self.table.append(entry, as_int32(known[:-1]))  # the last is never fed: nothing follows it
+        seq = self._sequence(entry, Wants.SCORES, index=i)
+        seq.known, seq.logits_from = known, len(self.record.tokens) - 1
+        return seq
+
+    def on_scores(self, seq: Sequence, scored: list[SampledToken]) -> None:
+        found = self._scored[seq.index]
+        found += scored
+        if len(found) < len(self._texts[seq.index]):
+            return
+        self._left -= 1
+        self._free(seq.entry)
+        self.use.runner.replace(seq, self._successor())
+        if not self._left:
+            results = tuple(map(self._result, self._scored))
+            self.use.runner.finish(self, results[0] if self._one else results)
+
+    def _result(self, scored: list[SampledToken]) -> ScoreResult:
+        token_ids = tuple(one.token_id for one in scored)
+        logprobs = tuple(one.logprob for one in scored)
+        decoder = Utf8Decoder()
+        texts = [decoder.feed(self.use.tokenizer.token_bytes(token)) for token in token_ids]
+        texts[-1] += decoder.flush()
+        return ScoreResult(
+            state_id=self.state.id,
+            token_ids=token_ids,
+            logprobs=logprobs,
+            total=sum(logprobs),
+            mean=sum(logprobs) / len(logprobs),
+            tokens=tuple(texts),
+            # The rows of known tokens have greedy parameters: what would be drawn has all the probability.
+            is_greedy=all(one.sampling_probability == 1 for one in scored),
+        )

@@ -76,13 +76,29 @@ class BeamAnswer(Struct, frozen=True, kw_only=True):
     state_ids: list[str] | UnsetType = UNSET
 
 
-class ScoreAnswer(Struct, frozen=True, kw_only=True):
-    """The log-probability of each token of the text, and their sum."""
+class TextScore(Struct, frozen=True, kw_only=True):
+    """The log-probability of each token of a text, and their sum and mean. `is_greedy`: whether each is the most likely
+    token at its place, so that greedy decoding would generate just this text."""
 
-    state_id: str
     token_ids: Sequence[int]
     logprobs: Sequence[float]
     total: float
+    mean: float
+    tokens: Sequence[str]
+    is_greedy: bool
+
+
+class ScoreAnswer(Struct, frozen=True, kw_only=True):
+    """The fields of TextScore for `text`, or `scores` for `texts`: one for each, in the same order."""
+
+    state_id: str
+    token_ids: Sequence[int] | UnsetType = UNSET
+    logprobs: Sequence[float] | UnsetType = UNSET
+    total: float | UnsetType = UNSET
+    mean: float | UnsetType = UNSET
+    tokens: Sequence[str] | UnsetType = UNSET
+    is_greedy: bool | UnsetType = UNSET
+    scores: list[TextScore] | UnsetType = UNSET
 
 
 class StateAnswer(Struct, frozen=True, kw_only=True):
@@ -198,15 +214,23 @@ def beam_answer(result: BeamResult) -> BeamAnswer:
     )
 
 
-def score_answer(result: ScoreResult) -> ScoreAnswer:
+def score_answer(result: ScoreResult | tuple[ScoreResult, ...]) -> ScoreAnswer:
     """The response of POST /v1/states/{state_id}/score."""
-    finite((result.total,))
-    return ScoreAnswer(
-        state_id=result.state_id,
-        token_ids=result.token_ids,
-        logprobs=finite(result.logprobs),
-        total=result.total,
-    )
+    if isinstance(result, tuple):
+        return ScoreAnswer(state_id=result[0].state_id, scores=[TextScore(**_scored(one)) for one in result])
+    return ScoreAnswer(state_id=result.state_id, **_scored(result))
+
+
+def _scored(result: ScoreResult) -> dict[str, Any]:
+    finite((result.total, result.mean))
+    return {
+        "token_ids": result.token_ids,
+        "logprobs": finite(result.logprobs),
+        "total": result.total,
+        "mean": result.mean,
+        "tokens": result.tokens,
+        "is_greedy": result.is_greedy,
+    }
 
 
 def state_answer(state: State) -> StateAnswer:

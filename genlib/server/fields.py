@@ -166,4 +166,13 @@ OwnStops = Annotated[
 ]
 Appended = Annotated[str, about("Text to append; never parsed into control tokens.")]
 Kept = Annotated[int, about("Number of tokens to keep.", minimum=1, maximum=CONTEXT)]
-Scored = Annotated[str, about("Text to score; never parsed into control tokens.", minLength=1)]
+Scored = Annotated[str | None, about("Text to score; never parsed into control tokens.", minLength=1)]
+ScoredMany = Annotated[
+    list[str] | None,
+    about(
+        "Texts to score, each as if it were alone.",
+        minItems=1,
+        maxItems=MAX_N,
+        items={"type": "string", "minLength": 1},
+    ),
+]

@@ -12,7 +12,6 @@ import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
-from ..calls.requests import Score
 from ..checks import check_int
 from ..errors import StateNotFound
 from . import answers
@@ -115,8 +114,8 @@ class Handlers:
     async def score(self, request: Request, body: ScoreBody) -> Response:
         """POST /v1/states/{state_id}/score"""
         state = self._state(request)
-        token_ids = await anyio.to_thread.run_sync(state.tokenize, body.text)
-        return await self._answer(request, Score(state, token_ids), answers.score_answer)
+        call_request = await anyio.to_thread.run_sync(body.request, state)
+        return await self._answer(request, call_request, answers.score_answer)
 
     async def health(self, _: Request, __: EmptyBody) -> Response:
         """GET /health"""

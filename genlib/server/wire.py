@@ -11,8 +11,8 @@ from typing import Any, ClassVar
 from msgspec import Struct, field
 
 from .. import defaults
-from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken
-from ..checks import check_int, refuse
+from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score, ScoreMany
+from ..checks import check_exactly_one, check_int, refuse
 from ..sampling.params import Sampling
 from ..states.state import State
 from . import fields
@@ -165,9 +165,22 @@ class TruncateBody(Body, frozen=True, kw_only=True):
 
 
 class ScoreBody(Body, frozen=True, kw_only=True):
-    """Score a text as a continuation of a state, which is left unchanged."""
+    """Score exactly one of `text` and `texts`, as continuations of a state, which is left unchanged."""
 
-    text: fields.Scored
+    SCHEMA: ClassVar[dict[str, Any]] = exactly_one(text="string", texts="array")
+
+    text: fields.Scored = None
+    texts: fields.ScoredMany = None
+
+    def request(self, state: State) -> Score | ScoreMany:
+        """Tokenises the texts, which may take a while. Raises InvalidRequest."""
+        check_exactly_one(text=self.text, texts=self.texts)
+        if self.text is not None:
+            return Score(state, state.tokenize(self.text))
+        texts = self.texts or []
+        if not 0 < len(texts) <= fields.MAX_N:
+            raise refuse("texts", f"contain from 1 to {fields.MAX_N} texts", len(texts))
+        return ScoreMany(state, tuple(map(state.tokenize, texts)))
 
 
 class EmptyBody(Body, frozen=True, kw_only=True):

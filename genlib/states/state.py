@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from collections.abc import Sequence
+from typing import Protocol, TypeVar, overload
 
 from .record import Record
 from .score import ScoreResult
 
+R_co = TypeVar("R_co", covariant=True)
 
-class Scoring(Protocol):
+
+class Scoring(Protocol[R_co]):
     """The call of State.score."""
 
-    def result(self) -> ScoreResult: ...
+    def result(self) -> R_co: ...
 
 
 class Owner(Protocol):
@@ -23,7 +26,8 @@ class Owner(Protocol):
     def append(self, state: State, text: str) -> None: ...
     def truncate(self, state: State, num_tokens: int) -> None: ...
     def tokenize(self, text: str) -> tuple[int, ...]: ...
-    def score(self, state: State, text: str) -> Scoring: ...
+    def score(self, state: State, text: str) -> Scoring[ScoreResult]: ...
+    def score_many(self, state: State, texts: Sequence[str]) -> Scoring[tuple[ScoreResult, ...]]: ...
     def close_state(self, state: State) -> None: ...
 
 
@@ -108,13 +112,21 @@ class State:
         """The token ids that `append(text)` would add. Raises InvalidRequest."""
         return self._owner.tokenize(text)
 
-    def score(self, text: str) -> ScoreResult:
+    @overload
+    def score(self, text: str) -> ScoreResult: ...  # type: ignore[overload-overlap] # a str comes first
+    @overload
+    def score(self, text: Sequence[str]) -> tuple[ScoreResult, ...]: ...
+    def score(self, text: str | Sequence[str]) -> ScoreResult | tuple[ScoreResult, ...]:
         """Log-probabilities of a text as a continuation of the state, which is left unchanged.
 
-        Raises InvalidRequest for an empty text, ContextLengthExceeded, OutOfCapacity, QueueFull, ModelError,
+        text: one, or a list of up to 65536, each scored as if it were alone: they share the steps of the engine, and
+            what the state has computed. Their results come in the same order.
+        Raises InvalidRequest for an empty text or list, ContextLengthExceeded, OutOfCapacity, QueueFull, ModelError,
         EngineClosed.
         """
-        return self._owner.score(self, text).result()
+        if isinstance(text, str):
+            return self._owner.score(self, text).result()
+        return self._owner.score_many(self, text).result()
 
     def close(self) -> None:
         """Deletes the state and frees its pages. Does nothing if it is closed already. Raises StateBusy."""

@@ -112,3 +112,14 @@ def test_a_min_p_that_every_value_reaches() -> None:
     assert expected.num_kept.tolist() == [4, 4, 3]
     for width in WIDTHS:
         assert_same(run(width, row, params), expected, width)
+
+
+def test_a_forced_token_has_all_the_greedy_probability_if_it_comes_first() -> None:
+    """Of equal ones the lowest id; what else the row asks for has nothing left to do. Scores rely on this."""
+    row = np.array([0.0, -0.0, 3.0, -np.inf, 3.0, np.nan, 2.5], np.float32)
+    cases = [Case(0, forced=v, top_k=2, top_p=0.5) for v in range(len(row))]
+    out = check(np.tile(row, (len(row), 1)), cases)
+    assert out.sampling_probability.tolist() == [0, 0, 1, 0, 0, 0, 0]
+    assert out.token.tolist() == list(range(len(row)))
+    zeros = check(np.tile(row[:2], (2, 1)), [Case(0, forced=0), Case(0, forced=1)])
+    assert zeros.sampling_probability.tolist() == [1, 0]

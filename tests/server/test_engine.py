@@ -59,6 +59,10 @@ def test_answers_are_those_of_the_calls_in_python(engine: genlib.Engine, client:
     assert (beams["beams"], beams["scores"]) == (list(found.beams), list(found.scores))
     score = client.post(f"/v1/states/{there}/score", {"text": "ab"}).json()
     assert score["logprobs"] == list(here.score("ab").logprobs)
+    scores = client.post(f"/v1/states/{there}/score", {"texts": ["ab", "c"]}).json()
+    assert scores == {"state_id": there, "scores": [{k: v for k, v in score.items() if k != "state_id"},
+                                                    scores["scores"][1]]}  # fmt: skip
+    assert (scores["scores"][1]["tokens"], scores["scores"][1]["mean"]) == (["c"], here.score("c").total)
     assert client.get(f"/v1/states/{there}").json()["text"] == here.text
 
 
@@ -172,6 +176,11 @@ def test_what_an_engine_refuses_has_its_status(engine: genlib.Engine, client: Cl
     refused(client.post(GENERATE[2], {**body, "num_beams": 65}), 400, "invalid_parameter", "num_beams")
     refused(client.post(f"{path}/append", {"text": "x" * 256}), 400, "context_length_exceeded", "text")
     refused(client.post(f"{path}/score", {"text": ""}), 400, "invalid_parameter", "text")
+    refused(client.post(f"{path}/score", {"texts": ["a", ""]}), 400, "invalid_parameter", "texts[1]")
+    refused(client.post(f"{path}/score", {"texts": []}), 400, "invalid_parameter", "texts")
+    refused(client.post(f"{path}/score", {"texts": ["a"] * 1025}), 400, "invalid_parameter", "texts")
+    refused(client.post(f"{path}/score", {"text": "a", "texts": ["a"]}), 400, "invalid_parameter", "text")
+    refused(client.post(f"{path}/score", {}), 400, "invalid_parameter", "text")
     refused(client.post("/v1/states", {"tokens": [1, 260]}), 400, "invalid_parameter", "tokens[1]")
     refused(client.post("/v1/states", {"prompt": "x" * 256}), 400, "context_length_exceeded", "prompt")
     refused(client.post(GENERATE[1], {**body, "n": 1000, "keep_states": True}), 503, "out_of_capacity")

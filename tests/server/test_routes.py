@@ -56,8 +56,8 @@ def test_the_life_of_a_state(client: Client, engine: FakeEngine) -> None:
     assert client.post(f"{path}/truncate", {"num_tokens": 2}).json()["text"] == "fo"
     assert client.get(f"/v1/states/{branch.json()['state_id']}").json()["text"] == "fox"
     score = client.post(f"{path}/score", {"text": "xy"}).json()
-    assert score == {"state_id": made.json()["state_id"], "token_ids": [120, 121],
-                     "logprobs": [-0.5, -0.5], "total": -1.0}  # fmt: skip
+    assert score == {"state_id": made.json()["state_id"], "token_ids": [120, 121], "logprobs": [-0.5, -0.5],
+                     "total": -1.0, "mean": -0.5, "tokens": ["x", "y"], "is_greedy": False}  # fmt: skip
     gone = client.send("DELETE", path)
     assert (gone.status, gone.body) == (204, b"")
     refused(client.get(path), 404, "state_not_found", "state_id")

@@ -103,7 +103,8 @@ class FakeCall:
         request, state = self.request, self.request.state
         if isinstance(request, Score):
             logprobs = tuple(-0.5 for _ in request.token_ids)
-            return ScoreResult(state.id, request.token_ids, logprobs, sum(logprobs))
+            texts = tuple(map(chr, request.token_ids))
+            return ScoreResult(state.id, request.token_ids, logprobs, sum(logprobs), -0.5, texts, False)
         count = request.max_tokens if hasattr(request, "max_tokens") else request.max_length
         pieces = [self._piece(i) for i in range(count)]
         if isinstance(request, GenerateToken):
