@@ -18,7 +18,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, cast
 
 from ..errors import CallCancelled, CallTimeout
-from .channel import Channel
+from .channel import Channel, waker
 from .pieces import AsyncPieceIterator, PieceIterator, leave_for_sure
 from .results import Piece, R_co
 
@@ -101,12 +101,16 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
         return True
 
     def _get(self) -> R_co:
+        self._end()
+        return cast(R_co, self.channel.result())
+
+    def _end(self) -> None:
+        """Ends a call of which nothing is left to be generated. Raises its error."""
         channel = self.channel
         if not channel.ended:
             self._owner.end(channel, None)
         if channel.error is not None:
             raise channel.error.with_traceback(channel.traceback)
-        return cast(R_co, channel.result)
 
     # A stream.
 
@@ -165,7 +169,7 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
             self._taken += 1
             return piece
         if not self._left:
-            self._get()
+            self._end()
         return None
 
     def leave(self) -> None:
@@ -200,8 +204,17 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
             self._coroutine = self._result_async()
         return self._coroutine.throw(typ if val is None else val)
 
-    async def _result_async(self) -> R_co:
+    async def wait(self) -> None:
+        """Until the call has ended, whose error it raises; then `result()` does not wait.
+
+        Awaiting the call itself also makes the result, which for a very large one takes a while: this leaves that to a
+        thread, if need be. Cancelling cancels the call.
+        """
         await self._wait_async(lambda: self.done)
+        self._end()
+
+    async def _result_async(self) -> R_co:
+        await self.wait()
         return self._get()
 
     async def _wait_async(self, ready: Callable[[], bool]) -> None:
@@ -234,16 +247,3 @@ def cancelled() -> CallCancelled:
 def timed_out() -> CallTimeout:
     """The error of a call that took longer than its `timeout`."""
     return CallTimeout("the call took longer than its `timeout`; its state is unchanged")
-
-
-def waker(loop: Any, resolve: Callable[[Any], None], future: Any) -> Callable[[], None]:
-    """Resolves a future of an event loop from another thread; nothing happens if the loop has closed."""
-
-    def wake() -> None:
-        try:
-            loop.call_soon_threadsafe(resolve, future)
-        except RuntimeError:
-            if not loop.is_closed():
-                raise
-
-    return wake

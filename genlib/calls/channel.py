@@ -11,8 +11,12 @@ from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
 from types import TracebackType
+from typing import Any
 
 from .results import Piece, Result
+
+# Makes the result of a call that has ended, without the engine's lock: a long one must keep nobody else waiting.
+Answer = Callable[[], Result]
 
 
 class Channel:
@@ -29,17 +33,19 @@ class Channel:
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.num_pieces = 0
         self.complete = False
-        self.result: Result | None = None
         self.error: BaseException | None = None
         self.traceback: TracebackType | None = None
         self.piece: Callable[[int], Piece] | None = None  # the i-th, set by the job of a stream
+        self._answer: Answer | None = None
+        self._result: Result | None = None
+        self._making = threading.RLock()
         self._lock = threading.Lock()
         self._wakers: list[Callable[[], None]] = []
 
     @property
     def ended(self) -> bool:
         """Whether the result, or the error, is there."""
-        return self.result is not None or self.error is not None
+        return self._answer is not None or self.error is not None
 
     # The job's side.
 
@@ -53,10 +59,10 @@ class Channel:
         self.complete = True
         self._wake()
 
-    def finish(self, result: Result) -> None:
+    def finish(self, answer: Answer) -> None:
         """The call has ended well."""
         if not self.ended:
-            self.result, self.complete = result, True
+            self._answer, self.complete = answer, True
         self._wake()
 
     def fail(self, error: BaseException) -> None:
@@ -73,6 +79,15 @@ class Channel:
                 self._wakers.pop()
 
     # The handle's side.
+
+    def result(self) -> Result:
+        """What a call that has ended well answers; made by the first that asks."""
+        with self._making:
+            if self._result is None:
+                assert self._answer is not None
+                result = self._result = self._answer()
+                self._answer = lambda: result  # what it was made of is not needed any more
+            return self._result
 
     def wait(self, ready: Callable[[], bool], timeout: float | None = None) -> bool:
         """Waits until ready() holds; False if it does not after `timeout` seconds.
@@ -105,3 +120,16 @@ def _release(lock: threading.Lock) -> None:
     """Once; a second time does nothing."""
     with suppress(RuntimeError):
         lock.release()
+
+
+def waker(loop: Any, resolve: Callable[[Any], None], future: Any) -> Callable[[], None]:
+    """Resolves a future of an event loop from another thread; nothing happens if the loop has closed."""
+
+    def wake() -> None:
+        try:
+            loop.call_soon_threadsafe(resolve, future)
+        except RuntimeError:
+            if not loop.is_closed():
+                raise
+
+    return wake

@@ -7,8 +7,8 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Generic
 
-from .call import Call, CallOwner, timed_out, waker
-from .channel import Channel
+from .call import Call, CallOwner, timed_out
+from .channel import Channel, waker
 from .results import R_co
 
 

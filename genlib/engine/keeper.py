@@ -63,7 +63,13 @@ class Keeper(ABC):
             return self.store.add(Record.given(ids, stops, self.store.namespace(namespace)))
 
     def _first_tokens(self, prompt: str | None) -> list[int]:
-        return [*self.tokenizer.prefix_ids, *self.tokenizer.encode(check_text("prompt", prompt))]
+        prefix_ids, text = self.tokenizer.prefix_ids, check_text("prompt", prompt)
+        self._check_text_fits("prompt", text, len(prefix_ids))
+        return [*prefix_ids, *self.tokenizer.encode(text)]
+
+    def _check_text_fits(self, param: str, text: str, have: int) -> None:
+        """Before a text is tokenised, which takes long if it is long: whether it can fit behind `have` tokens."""
+        self._limits.check_context(have + self.tokenizer.least_tokens(text), param, about="at least ")
 
     def state(self, state_id: str) -> State:
         """The state with this id. Raises StateNotFound."""
@@ -111,6 +117,7 @@ class Keeper(ABC):
 
     def append(self, state: State, text: str) -> None:
         """See State.append."""
+        self._check_text_fits("text", check_text("text", text), len(self.read(state).tokens))
         token_ids = self.tokenize(text)
         with self.lock:
             self.calls.heed()

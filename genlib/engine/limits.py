@@ -44,10 +44,10 @@ class Limits:
             i = next(i for i, token in enumerate(ids) if token >= self.vocab_size)
             check_int(f"{param}[{i}]", ids[i], 0, self.vocab_size - 1)
 
-    def check_context(self, num_tokens: int, param: str) -> None:
+    def check_context(self, num_tokens: int, param: str, *, about: str = "") -> None:
         """Whether a state may have `num_tokens` tokens; `param` is the parameter that would make it that long."""
         if num_tokens > self.context_length:
-            message = f"`{param}` makes {num_tokens} tokens, but the context length is {self.context_length}"
+            message = f"`{param}` makes {about}{num_tokens} tokens, but the context length is {self.context_length}"
             raise ContextLengthExceeded(message, param=param)
 
     def check_request(self, request: Request[Any]) -> None:

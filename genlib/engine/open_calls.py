@@ -14,8 +14,7 @@ from collections import deque
 from typing import NamedTuple
 
 from ..calls.call import timed_out
-from ..calls.channel import Channel
-from ..calls.results import Result
+from ..calls.channel import Answer, Channel
 from ..errors import CallCancelled, EngineClosed, EngineForked, GenlibError, QueueFull, ReentrantCall
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence
@@ -134,13 +133,13 @@ class OpenCalls:
             self.fail(job, end.error)
             return
         try:
-            result = job.settle(end.taken)
+            answer = job.settle(end.taken)
         except Exception as error:
             if not (self.on_thread or isinstance(error, GenlibError)):
                 raise  # a signal handler's, perhaps; the engine's thread tries again
             self.fail(job, error)
         else:
-            self.finish(job, result)
+            self.finish(job, answer)
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
         self._scheduler.replace(gone, new)
@@ -149,9 +148,9 @@ class OpenCalls:
         self._scheduler.end(job)
         job.channel.finish_pieces()
 
-    def finish(self, job: Job, result: Result) -> None:
+    def finish(self, job: Job, answer: Answer) -> None:
         self._retire(job)
-        job.channel.finish(result)
+        job.channel.finish(answer)
         self._forget(job)
 
     def fail(self, job: Job, error: Exception) -> None:

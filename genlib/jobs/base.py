@@ -6,8 +6,7 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from typing import Protocol
 
-from ..calls.channel import Channel
-from ..calls.results import Result
+from ..calls.channel import Answer, Channel
 from ..sampling.masks import VocabularyMasks
 from ..sampling.token import SampledToken
 from ..states.cache import Cache
@@ -27,8 +26,8 @@ class Runner(Protocol):
     def generated(self, job: Job) -> None:
         """All tokens of a call that is held have been drawn; it ends when its consumer asks for that, or leaves."""
 
-    def finish(self, job: Job, result: Result) -> None:
-        """Ends a job with the result of its call."""
+    def finish(self, job: Job, answer: Answer) -> None:
+        """Ends a job with what makes the result of its call."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,15 +77,15 @@ class Job(ABC):
         """Locks the state if the job writes to it. Raises StateBusy."""
 
     @abstractmethod
-    def answer_ended(self) -> Result:
-        """The result for a state that an end of text has ended: no tokens."""
+    def answer_ended(self) -> Answer:
+        """For a state that an end of text has ended: no tokens."""
 
     @abstractmethod
     def start(self) -> list[Sequence] | None:
         """Reserves all pages that it can need and returns its first sequences; None if there are too few pages now."""
 
-    def settle(self, taken: int | None) -> Result:
-        """Commits all tokens, or those of the first `taken` pieces of a stream. Returns what was committed."""
+    def settle(self, taken: int | None) -> Answer:
+        """Commits all tokens, or those of the first `taken` pieces of a stream. The answer is what was committed."""
         raise NotImplementedError("only generate_token streams")
 
     def abandon(self) -> None:  # noqa: B027 (optional: most jobs only read)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from .._native import PAGE_SIZE
-from ..calls.channel import Channel
+from ..calls.channel import Answer, Channel
 from ..calls.requests import BeamSearch
 from ..calls.results import BeamResult
 from ..errors import ModelError
@@ -179,10 +179,10 @@ class BeamJob(BranchingJob):
             lane = parents[lane]
         return tuple(reversed(found))
 
-    def answer_ended(self) -> BeamResult:
+    def answer_ended(self) -> Answer:
         k = self.request.num_return or self.request.num_beams
         states = tuple(self._state(None, ()) for _ in range(k)) if self.request.keep_states else ()
-        return BeamResult(
+        result = BeamResult(
             state_id=self.state.id,
             beams=("",) * k,
             scores=(0.0,) * k,
@@ -190,6 +190,7 @@ class BeamJob(BranchingJob):
             finished=(True,) * k,
             states=states,
         )
+        return lambda: result
 
     def _finish(self, pool: list[PoolEntry]) -> None:
         found = pool[: self.request.num_return or self.request.num_beams]
@@ -197,15 +198,18 @@ class BeamJob(BranchingJob):
         states = []
         if self.request.keep_states:
             states = [self._state(h, ids) for h, ids in zip(found, token_ids, strict=True)]
-        result = BeamResult(
-            state_id=self.state.id,
-            beams=tuple(map(self._text, token_ids)),
-            scores=tuple(h.score for h in found),
-            token_ids=token_ids,
-            finished=tuple(h.ended for h in found),
-            states=tuple(states),
-        )
-        self.use.runner.finish(self, result)
+
+        def answer() -> BeamResult:
+            return BeamResult(
+                state_id=self.state.id,
+                beams=tuple(map(self._text, token_ids)),
+                scores=tuple(h.score for h in found),
+                token_ids=token_ids,
+                finished=tuple(h.ended for h in found),
+                states=tuple(states),
+            )
+
+        self.use.runner.finish(self, answer)
 
     def _state(self, h: PoolEntry | None, token_ids: tuple[int, ...]) -> State:
         """A hypothesis as a new state, with its keys and values in place; None: a copy of the state."""

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from .._native import PAGE_SIZE
-from ..calls.channel import Channel
+from ..calls.channel import Answer, Channel
 from ..calls.requests import GenerateMulti
 from ..calls.results import MultiResult
 from ..sampling.masks import forked
@@ -68,27 +70,28 @@ class MultiJob(WavesJob):
             self._free(seq.entry)
         self.use.runner.replace(seq, self._successor())
         if not self._left:
-            self.use.runner.finish(self, self._result())
+            self.use.runner.finish(self, self._answer())
 
-    def answer_ended(self) -> MultiResult:
-        self._next_continuation()
-        if self.request.keep_states:
-            self._continuations *= self.request.n
-            return self._result()
-        one = self._continuations[0].result(self.state.id)  # all are equal
-        return MultiResult(state_id=self.state.id, continuations=(one,) * self.request.n, seed=self.seed)
+    def answer_ended(self) -> Answer:
+        one = self._next_continuation()
+        self._continuations = [one] * self.request.n  # all are equal
+        return self._answer()
 
-    def _result(self) -> MultiResult:
-        results = []
-        for i, c in enumerate(self._continuations):
-            state = None
-            if self.request.keep_states:
-                entry = self._kept.get(i)
-                if entry is not None:
-                    self._entries.remove(entry)
-                state = self._keep(c, self._random_stream(i), entry)
-            results.append(c.result(self.state.id, state))
-        return MultiResult(state_id=self.state.id, continuations=tuple(results), seed=self.seed)
+    def _answer(self) -> Answer:
+        keep = self.request.keep_states
+        states = [self._keep(i, c) if keep else None for i, c in enumerate(self._continuations)]
+        return partial(multi_result, self.state.id, self.seed, self._continuations, states)
 
-    def _keep(self, c: Continuation, random_stream: int, entry: int | None) -> State:
-        return self.use.store.keep(self.record, c.generated, random_stream, entry)
+    def _keep(self, i: int, c: Continuation) -> State:
+        """A continuation as a new state, with its keys and values in place."""
+        entry = self._kept.get(i)
+        if entry is not None:
+            self._entries.remove(entry)
+        return self.use.store.keep(self.record, c.generated, self._random_stream(i), entry)
+
+
+def multi_result(
+    state_id: str, seed: int, continuations: list[Continuation], states: list[State | None]
+) -> MultiResult:
+    results = [c.result(state_id, state) for c, state in zip(continuations, states, strict=True)]
+    return MultiResult(state_id=state_id, continuations=tuple(results), seed=seed)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .._native import PAGE_SIZE
-from ..calls.channel import Channel
+from ..calls.channel import Answer, Channel
 from ..calls.requests import Score, ScoreMany
 from ..sampling.token import SampledToken
 from ..states.cache import as_int32
@@ -24,7 +24,7 @@ class ScoreJob(WavesJob):
         self._scored: list[list[SampledToken]] = [[] for _ in self._texts]
         self._left = len(self._texts)
 
-    def answer_ended(self) -> ScoreResult:
+    def answer_ended(self) -> Answer:
         raise AssertionError("an ended state is scored like any other")
 
     def _ticket_tokens(self) -> int:
@@ -48,8 +48,11 @@ class ScoreJob(WavesJob):
         self._free(seq.entry)
         self.use.runner.replace(seq, self._successor())
         if not self._left:
-            results = tuple(map(self._result, self._scored))
-            self.use.runner.finish(self, results[0] if self._one else results)
+            self.use.runner.finish(self, self._answer)
+
+    def _answer(self) -> ScoreResult | tuple[ScoreResult, ...]:
+        results = tuple(map(self._result, self._scored))
+        return results[0] if self._one else results
 
     def _result(self, scored: list[SampledToken]) -> ScoreResult:
         token_ids = tuple(one.token_id for one in scored)

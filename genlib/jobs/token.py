@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from ..calls.channel import Channel
+from functools import partial
+
+from ..calls.channel import Answer, Channel
 from ..calls.requests import GenerateToken
-from ..calls.results import Piece, TokenResult
+from ..calls.results import Piece
 from ..sampling.sampler import CallSampler
 from ..sampling.token import SampledToken
 from ..states.cache import pages_for
@@ -37,7 +39,7 @@ class TokenJob(Job):
     def claim(self) -> None:
         self.use.store.lock(self.state, self.channel)
 
-    def answer_ended(self) -> TokenResult:
+    def answer_ended(self) -> Answer:
         return self.settle(None)
 
     def start(self) -> list[Sequence] | None:
@@ -66,13 +68,13 @@ class TokenJob(Job):
     def _piece(self, i: int) -> Piece:
         return self.continuation.piece(self.state.id, i)
 
-    def settle(self, taken: int | None) -> TokenResult:
+    def settle(self, taken: int | None) -> Answer:
         c = self.continuation
         if taken is not None:
             c.keep(taken)
         if self._committed is None:
             self._committed = self.use.store.commit(self.state, c.generated, len(self.record.tokens), self.channel)
-        return c.result(self.state.id)
+        return partial(c.result, self.state.id)
 
     def abandon(self) -> None:
         self.use.store.unlock(self.state, self.channel)

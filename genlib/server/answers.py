@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any
 
 from msgspec import UNSET, Struct, UnsetType
 
@@ -125,38 +125,6 @@ class StatesAnswer(Struct, frozen=True, kw_only=True):
 
     states: list[StateSummary]
     has_more: bool
-
-
-class HealthAnswer(Struct, frozen=True, kw_only=True):
-    """The process responds."""
-
-    status: Literal["ok"]
-
-
-class ReadyAnswer(Struct, frozen=True, kw_only=True):
-    """The engine makes steps, or is idle. `last_step_age` is in seconds."""
-
-    status: Literal["ready"]
-    last_step_age: float
-
-
-class RouteAnswer(Struct, frozen=True, kw_only=True):
-    """A route."""
-
-    method: str
-    path: str
-    summary: str
-
-
-class IndexAnswer(Struct, frozen=True, kw_only=True):
-    """The model that is served, and the routes."""
-
-    name: str
-    version: str
-    model: str
-    context_length: int
-    fingerprint: str
-    routes: Sequence[RouteAnswer]
 
 
 class ErrorDetail(Struct, frozen=True, kw_only=True):

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
-import anyio.to_thread
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -16,14 +16,15 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ..errors import InvalidRequest
-from . import answers, failure, wire
+from . import about, answers, failure, wire
 from .body import Bodies
 from .connection import check_key, check_query
-from .decode import decode
+from .decode import check_shape, decode
 from .fields import Bound
 from .handlers import LIMIT_SCHEMA, Handlers
 from .metrics import ROUTE_KEY, Metrics
 from .openapi import Operation, document
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -77,15 +78,15 @@ OPERATIONS = (
         "POST", "/v1/states/{state_id}/score", Handlers.score, "Score a text as a continuation",
         wire.ScoreBody, answers.ScoreAnswer, errors=_CALL_ERRORS,
     ),
-    Operation("GET", "/health", Handlers.health, "Liveness probe", answer=answers.HealthAnswer, open=True),
+    Operation("GET", "/health", Handlers.health, "Liveness probe", answer=about.HealthAnswer, open=True),
     Operation(
-        "GET", "/ready", Handlers.ready, "Readiness probe", answer=answers.ReadyAnswer, errors=(503,), open=True
+        "GET", "/ready", Handlers.ready, "Readiness probe", answer=about.ReadyAnswer, errors=(503,), open=True
     ),
     Operation(
         "GET", "/metrics", Handlers.metrics, "Prometheus metrics", media_type="text/*", errors=(503,), open=True
     ),
     Operation("GET", "/openapi.json", Handlers.openapi, "OpenAPI description", errors=(503,)),
-    Operation("GET", "/", Handlers.index, "Model and routes", answer=answers.IndexAnswer, errors=(503,)),
+    Operation("GET", "/", Handlers.index, "Model and routes", answer=about.IndexAnswer, errors=(503,)),
 )  # fmt: skip
 
 
@@ -114,8 +115,9 @@ def create_app(
             raise InvalidRequest(f"`{name}` must be above 0, got {value!r}", param=name)
     metrics = Metrics(engine)
     description = document(OPERATIONS, version("genlib"), _bounds(engine), needs_key=api_key is not None)
-    handlers = Handlers(engine, metrics, description, keep_alive=keep_alive, stall_after=stall_after)
-    gate = _Gate(handlers, None if api_key is None else api_key.encode(), max_body)
+    threads = Threads()
+    handlers = Handlers(engine, metrics, description, keep_alive=keep_alive, stall_after=stall_after, threads=threads)
+    gate = _Gate(handlers, None if api_key is None else api_key.encode(), max_body, threads)
     app = Starlette(
         routes=[Route(path, gate.endpoint(ops), methods=list(ops)) for path, ops in _by_path().items()],
         middleware=[Middleware(metrics.watch)],
@@ -143,10 +145,11 @@ def _by_path() -> dict[str, dict[str, Operation]]:
 class _Gate:
     """Checks the key, reads and decodes the body, and turns exceptions into error responses."""
 
-    def __init__(self, handlers: Handlers, key: bytes | None, max_body: int) -> None:
+    def __init__(self, handlers: Handlers, key: bytes | None, max_body: int, threads: Threads) -> None:
         self._handlers = handlers
         self._key = key
         self._bodies = Bodies(max_body)
+        self._threads = threads
 
     def endpoint(self, operations: dict[str, Operation]) -> Endpoint:
         """The endpoint of one path. operations: by method."""
@@ -179,4 +182,9 @@ class _Gate:
             return wire.EmptyBody()
         if len(data) < LARGE_BODY:
             return decode(data, op.body)
-        return await anyio.to_thread.run_sync(decode, data, op.body, abandon_on_cancel=True)
+        return await self._threads.run(partial(_decode_large, data, op.body), large=True)
+
+
+def _decode_large(data: bytes, body: type[wire.Body]) -> wire.Body:
+    check_shape(data)
+    return decode(data, body)

@@ -17,6 +17,7 @@ from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..sampling.params import MAX_BIASES, MAX_PENALTY, MAX_REPETITION, MAX_TEMPERATURE, MIN_REPETITION, MIN_TEMPERATURE
 
 MAX_N = 1024  # continuations per request: one response contains them all
+MAX_VALUES = 1 << 17  # tokens and top logprobs that one response contains
 TOKEN_ID = r"0|[1-9][0-9]{0,9}"  # as the name of a field
 
 # Bounds that an engine has, in place of a number.

@@ -7,19 +7,20 @@ from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import anyio.to_thread
 import msgspec
 from starlette.requests import Request
 from starlette.responses import Response
 
 from ..checks import check_int
-from ..errors import StateNotFound
-from . import answers
+from ..errors import InvalidRequest, StateNotFound
+from . import about, answers
 from .connection import cancel_when_gone
 from .failure import Stalled
+from .fields import MAX_VALUES
 from .metrics import Metrics
 from .sse import EventStream
-from .wire import AppendBody, BeamBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
+from .threads import Threads
+from .wire import AppendBody, BeamBody, CallBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
 
 if TYPE_CHECKING:
     from ..calls.requests import Request as CallRequest
@@ -28,8 +29,9 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 1000
 LISTED = 100
+LARGE_TEXT = 1 << 16  # characters, or token ids
 LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": LISTED}
-HEALTHY = answers.HealthAnswer(status="ok")
+HEALTHY = about.HealthAnswer(status="ok")
 
 
 def as_json(answer: Any, status: int = 200) -> Response:
@@ -48,35 +50,42 @@ class Handlers:
         *,
         keep_alive: float,
         stall_after: float,
+        threads: Threads,
     ) -> None:
         self._engine = engine
         self._metrics = metrics
         self._description = description
         self._keep_alive = keep_alive
         self._stall_after = stall_after
+        self._threads = threads
 
     async def token(self, request: Request, body: TokenBody) -> Response:
         """POST /v1/generate/token"""
+        num_values = self._num_values(body)
         call_request = body.request(self._open(body.state_id))
         if body.stream:
             call = self._engine.submit(call_request, stream=True)
-            return EventStream(call, self._keep_alive, self._metrics.first_token)
-        return await self._answer(request, call_request, answers.token_answer)
+            answer = partial(self._threads.answer, num_values=num_values)
+            return EventStream(call, self._keep_alive, self._metrics.first_token, answer)
+        return await self._answer(request, call_request, answers.token_answer, num_values)
 
     async def multi(self, request: Request, body: MultiBody) -> Response:
         """POST /v1/generate/multi"""
+        num_values = self._num_values(body)
         call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, answers.multi_answer)
+        return await self._answer(request, call_request, answers.multi_answer, num_values)
 
     async def beam(self, request: Request, body: BeamBody) -> Response:
         """POST /v1/generate/beam"""
+        num_values = self._num_values(body)
         call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, answers.beam_answer)
+        return await self._answer(request, call_request, answers.beam_answer, num_values)
 
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
         create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
-        return as_json(answers.state_answer(await anyio.to_thread.run_sync(create)), 201)
+        large = len(body.prompt or body.tokens or ()) > LARGE_TEXT
+        return as_json(answers.state_answer(await self._threads.run(create, large=large)), 201)
 
     async def states(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states"""
@@ -102,7 +111,7 @@ class Handlers:
     async def append(self, request: Request, body: AppendBody) -> Response:
         """POST /v1/states/{state_id}/append"""
         state = self._state(request)
-        await anyio.to_thread.run_sync(state.append, body.text)
+        await self._threads.run(partial(state.append, body.text), large=len(body.text) > LARGE_TEXT)
         return as_json(answers.state_answer(state))
 
     async def truncate(self, request: Request, body: TruncateBody) -> Response:
@@ -114,8 +123,9 @@ class Handlers:
     async def score(self, request: Request, body: ScoreBody) -> Response:
         """POST /v1/states/{state_id}/score"""
         state = self._state(request)
-        call_request = await anyio.to_thread.run_sync(body.request, state)
-        return await self._answer(request, call_request, answers.score_answer)
+        size = sum(map(len, [body.text or "", *(body.texts or ())]))
+        call_request = await self._threads.run(partial(body.request, state), large=size > LARGE_TEXT)
+        return await self._answer(request, call_request, answers.score_answer, size)
 
     async def health(self, _: Request, __: EmptyBody) -> Response:
         """GET /health"""
@@ -126,7 +136,7 @@ class Handlers:
         age = self._engine.stats().last_step_age
         if age > self._stall_after:
             raise Stalled(f"the engine has made no progress for {age:.1f} s")
-        return as_json(answers.ReadyAnswer(status="ready", last_step_age=age))
+        return as_json(about.ReadyAnswer(status="ready", last_step_age=age))
 
     async def metrics(self, request: Request, _: EmptyBody) -> Response:
         """GET /metrics"""
@@ -141,12 +151,12 @@ class Handlers:
         """GET /"""
         engine, paths = self._engine, self._description["paths"]
         routes = [
-            answers.RouteAnswer(method=method.upper(), path=path, summary=op["summary"])
+            about.RouteAnswer(method=method.upper(), path=path, summary=op["summary"])
             for path, methods in paths.items()
             for method, op in methods.items()
         ]
         return as_json(
-            answers.IndexAnswer(
+            about.IndexAnswer(
                 name="genlib",
                 version=self._description["info"]["version"],
                 model=engine.model_name,
@@ -155,6 +165,15 @@ class Handlers:
                 routes=routes,
             )
         )
+
+    def _num_values(self, body: CallBody) -> int:
+        """How much a response can contain. Raises InvalidRequest if that is too much."""
+        context = self._engine.context_length
+        values, most = body.num_values(context), max(MAX_VALUES, context)
+        if values > most:
+            rule = f"let the response contain at most {most} tokens and top logprobs, `n` and beams counted"
+            raise InvalidRequest(f"`{body.LENGTH}` must {rule}, got {values}", param=body.LENGTH)
+        return values
 
     def _open(self, state_id: str) -> State:
         try:
@@ -165,10 +184,13 @@ class Handlers:
     def _state(self, request: Request) -> State:
         return self._open(request.path_params["state_id"])
 
-    async def _answer(self, request: Request, call_request: CallRequest[Any], encode: Callable[[Any], Any]) -> Response:
+    async def _answer(
+        self, request: Request, call_request: CallRequest[Any], encode: Callable[[Any], Any], num_values: int
+    ) -> Response:
         call = self._engine.submit(call_request)
         async with cancel_when_gone(request.receive, call):
-            return as_json(encode(await call))
+            await call.wait()
+            return await self._threads.answer(lambda: as_json(encode(call.result())), num_values)
 
 
 def _summary(state: State) -> answers.StateSummary | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import TYPE_CHECKING
 
@@ -34,16 +34,24 @@ class EventStream(Response):
     HTTP status; a later one is an `event: error` in the stream.
     """
 
-    def __init__(self, call: Call[TokenResult], period: float, first_token: Callable[[float], None]) -> None:
+    def __init__(
+        self,
+        call: Call[TokenResult],
+        period: float,
+        first_token: Callable[[float], None],
+        answer: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+    ) -> None:
         """period: seconds of silence after which a keep-alive comment is sent.
 
-        first_token: called with the time to first token in seconds.
+        first_token: called with the time to first token in seconds. answer: runs what makes the complete response,
+        which may be large.
         """
         super().__init__(headers=HEADERS, media_type="text/event-stream")
         del self.headers["content-length"]
         self._call = call
         self._period = period
         self._first_token = first_token
+        self._answer = answer
         self._sent_at = self._began = time.monotonic()
         self._started = False
         self._sending = asyncio.Lock()
@@ -71,7 +79,9 @@ class EventStream(Response):
                     first = False
                     self._first_token(time.monotonic() - self._began)
                 await self._say(_data(piece), send)
-            await self._say(_data(await self._call) + DONE, send, last=True)
+                await asyncio.sleep(0)  # pieces that are there already are no reason to keep others waiting
+            last = await self._answer(lambda: _data(self._call.result()) + DONE)
+            await self._say(last, send, last=True)
         except BaseException:
             # Must precede the closing of the iterator, which would commit the pieces read so far.
             self._call.cancel()

@@ -42,12 +42,23 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     SCHEMA: ClassVar[dict[str, Any]] = {}
 
 
-class _DrawBody(Body, frozen=True, kw_only=True):
+class CallBody(Body, frozen=True, kw_only=True):
+    """A call on a state. LENGTH: the field that bounds how many tokens it makes."""
+
+    LENGTH: ClassVar[str] = "max_tokens"
+
+    state_id: fields.StateId
+
+    def num_values(self, context_length: int) -> int:
+        """How many tokens and top logprobs the response can contain."""
+        raise NotImplementedError
+
+
+class _DrawBody(CallBody, frozen=True, kw_only=True):
     """The fields that the two sampling calls share."""
 
     SCHEMA: ClassVar[dict[str, Any]] = at_most_default("min_tokens", "max_tokens", defaults.MAX_TOKENS)
 
-    state_id: fields.StateId
     max_tokens: fields.MaxTokens = defaults.MAX_TOKENS
     min_tokens: fields.MinTokens = defaults.MIN_TOKENS
     temperature: fields.Temperature = defaults.TEMPERATURE
@@ -65,6 +76,10 @@ class _DrawBody(Body, frozen=True, kw_only=True):
     logit_bias: fields.Bias = None
     allowed_tokens: fields.Allowed = None
     top_logprobs: fields.TopLogprobs = defaults.TOP_LOGPROBS
+
+    def num_values(self, context_length: int) -> int:
+        length = context_length if self.max_tokens is None else min(self.max_tokens, context_length)
+        return (1 + self.top_logprobs) * length
 
     def shared(self, state: State) -> dict[str, Any]:
         """The arguments that both requests take. Raises InvalidRequest if a value is out of range."""
@@ -108,18 +123,21 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
     n: fields.Continuations = defaults.NUM_CONTINUATIONS
     keep_states: fields.KeepStates = False
 
+    def num_values(self, context_length: int) -> int:
+        return self.n * super().num_values(context_length)
+
     def request(self, state: State) -> GenerateMulti:
         """Raises InvalidRequest when a value is out of range."""
         check_int("n", self.n, 1, fields.MAX_N)
         return GenerateMulti(**self.shared(state), n=self.n, keep_states=self.keep_states)
 
 
-class BeamBody(Body, frozen=True, kw_only=True):
+class BeamBody(CallBody, frozen=True, kw_only=True):
     """Run a beam search from a state, which is left unchanged."""
 
     SCHEMA: ClassVar[dict[str, Any]] = at_most_default("num_return", "num_beams", defaults.NUM_BEAMS)
+    LENGTH: ClassVar[str] = "max_length"
 
-    state_id: fields.StateId
     num_beams: fields.Beams = defaults.NUM_BEAMS
     max_length: fields.MaxLength = defaults.MAX_LENGTH
     early_stopping: fields.EarlyStopping = defaults.EARLY_STOPPING
@@ -127,6 +145,9 @@ class BeamBody(Body, frozen=True, kw_only=True):
     num_return: fields.Returned = None
     stop_sequences: fields.Stops = None
     keep_states: fields.KeepStates = False
+
+    def num_values(self, context_length: int) -> int:
+        return min(self.max_length, context_length) * (self.num_beams if self.num_return is None else self.num_return)
 
     def request(self, state: State) -> BeamSearch:
         """Raises InvalidRequest when a value is out of range."""

@@ -53,6 +53,17 @@ def component_state(component: Any) -> dict[str, Any] | None:
     return None if component is None else cast("dict[str, Any]", json.loads(component.__getstate__()))
 
 
+def keeps_bytes(splitter: dict[str, Any] | None) -> bool:
+    """Whether a pre-tokenizer is known to leave every byte of a text in one of its pieces."""
+    if splitter is None:
+        return True
+    if splitter["type"] == "Sequence":
+        return all(map(keeps_bytes, splitter["pretokenizers"]))
+    if splitter["type"] in ("Split", "Punctuation"):
+        return bool(splitter["behavior"] != "Removed")
+    return splitter["type"] in ("ByteLevel", "Digits")
+
+
 def read_decoder(state: dict[str, Any] | None) -> Spelling:
     """Raises CheckpointError, which shows the decoder, unless it is byte-level or SentencePiece-like."""
     steps = [state] if state is None or state["type"] != "Sequence" else state["decoders"]

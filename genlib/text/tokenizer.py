@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import hashlib
-import json
+import math
 from collections.abc import Collection
 from pathlib import Path
-from typing import Any
 
 import tokenizers
-from tokenizers import normalizers, pre_tokenizers
 
 from ..checkpoint.fields import is_there, read_bytes, read_object
 from ..errors import CheckpointError, InvalidRequest
-from .spelling import BYTES, component_state, read_decoder
+from .spelling import BYTES, component_state, keeps_bytes, read_decoder
+from .variants import without_prefix, without_training
+
+LONG_TEXT = 1 << 14  # characters: a shorter one is encoded at once
 
 
 class Tokenizer:
@@ -30,6 +31,7 @@ class Tokenizer:
         "_continuing",
         "_control",
         "_ids",
+        "_longest",
         "_missing",
         "_spelling",
         "_starting",
@@ -48,13 +50,14 @@ class Tokenizer:
         if its decoder is not supported."""
         self.digest = digest
         self._spelling = read_decoder(component_state(tokenizer.decoder))
-        self._starting = _without_training(tokenizer)
-        self._continuing = _without_prefix(tokenizer)
+        self._starting = without_training(tokenizer)
+        self._continuing = without_prefix(tokenizer)
         added = tokenizer.get_added_tokens_decoder()
         self._added = {i: token.content for i, token in added.items()}
         self._control = frozenset(i for i, token in added.items() if token.special) | {*prefix_ids, *control_ids}
         self._bytes: dict[int, bytes] = {}
         self._ids: dict[bytes, int] = {}
+        self._longest: float | None = None
         self._missing = self._missing_bytes()
         self.prefix_ids = prefix_ids
 
@@ -98,7 +101,8 @@ class Tokenizer:
         """
         tokenizer = self._continuing if continues else self._starting
         try:
-            encoding = tokenizer.encode(text, add_special_tokens=False)
+            # A batch of one: only batches are encoded without the interpreter's lock.
+            (encoding,) = tokenizer.encode_batch_fast([text], add_special_tokens=False)
         except Exception as error:  # an unknown character in a vocabulary without an unknown token
             raise InvalidRequest(f"the model's vocabulary has no tokens for the text: {error}") from error
         if self._missing:
@@ -107,7 +111,27 @@ class Tokenizer:
         ids = encoding.ids
         if self._control.isdisjoint(ids):
             return ids
+        (encoding,) = tokenizer.encode_batch([text], add_special_tokens=False)  # slower, with offsets
         return self._without_control(text, ids, encoding.offsets)
+
+    def least_tokens(self, text: str) -> int:
+        """A number of tokens that `encode` makes of a text at least, known without encoding it: 0 unless it is long."""
+        if len(text) < LONG_TEXT:
+            return 0
+        if self._longest is None:
+            self._longest = self._longest_token()
+        return math.ceil(len(text.encode()) / self._longest)
+
+    def _longest_token(self) -> float:
+        """In bytes, of what every byte of a text ends up in; infinite if bytes may be dropped on the way."""
+        tokenizer = self._starting
+        strips = any(token.lstrip or token.rstrip for token in tokenizer.get_added_tokens_decoder().values())
+        if strips or not self._spelling.byte_level or tokenizer.normalizer is not None:
+            return math.inf
+        if not keeps_bytes(component_state(tokenizer.pre_tokenizer)):
+            return math.inf
+        added = (len(content.encode()) for content in self._added.values())
+        return max(*map(len, tokenizer.get_vocab(with_added_tokens=False)), *added, 1)  # a character stands for a byte
 
     def token_bytes(self, token_id: int) -> bytes:
         """The bytes that a token adds to the text: b"" for control tokens and unused ids."""
@@ -169,50 +193,6 @@ class Tokenizer:
 
 def _no_tokens(part: str) -> InvalidRequest:
     return InvalidRequest(f"the model's vocabulary has no tokens for {part!r}")
-
-
-def _without_training(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """Switches off truncation, padding, training-time randomness, and the parsing of control tokens."""
-    tokenizer.no_truncation()
-    tokenizer.no_padding()
-    tokenizer.encode_special_tokens = True
-    for name in ("dropout", "alpha"):  # they would make tokenisation random
-        if getattr(tokenizer.model, name, None) is not None:
-            setattr(tokenizer.model, name, None)
-    return tokenizer
-
-
-def _without_prefix(tokenizer: tokenizers.Tokenizer) -> tokenizers.Tokenizer:
-    """A tokenizer that puts no space before a text; the same object if it puts none anyway."""
-    normalizer, splitter = component_state(tokenizer.normalizer), component_state(tokenizer.pre_tokenizer)
-    plain_normalizer, plain_splitter = _drop_prefix(normalizer), _drop_prefix(splitter)
-    if (plain_normalizer, plain_splitter) == (normalizer, splitter):
-        return tokenizer
-    copy = tokenizers.Tokenizer.from_str(tokenizer.to_str())
-    if plain_normalizer != normalizer:
-        steps = normalizers.Sequence([])
-        state = {"type": "Sequence", "normalizers": [plain_normalizer] if plain_normalizer else []}
-        steps.__setstate__(json.dumps(state).encode())
-        copy.normalizer = steps
-    if plain_splitter != splitter:
-        parts = pre_tokenizers.Sequence([])
-        parts.__setstate__(json.dumps({"type": "Sequence", "pretokenizers": [plain_splitter]}).encode())
-        copy.pre_tokenizer = parts
-    return _without_training(copy)
-
-
-def _drop_prefix(state: dict[str, Any] | None) -> dict[str, Any] | None:
-    """The state of a normalizer or pre-tokenizer without the step that puts a space first."""
-    if state is None or state["type"] == "Prepend":
-        return None
-    if state["type"] == "Metaspace":
-        return state | {"prepend_scheme": "never"}
-    if state["type"] == "ByteLevel":
-        return state | {"add_prefix_space": False}
-    for key in ("normalizers", "pretokenizers"):
-        if key in state:
-            return state | {key: [kept for kept in map(_drop_prefix, state[key]) if kept is not None]}
-    return state
 
 
 def _prefix_ids(folder: Path, tokenizer: tokenizers.Tokenizer) -> list[int]:

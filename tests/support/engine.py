@@ -32,6 +32,9 @@ class ByteTokenizer:
     def encode(self, text: str, *, continues: bool = False) -> list[int]:
         return list(text.encode())
 
+    def least_tokens(self, text: str) -> int:
+        return 0
+
     def token_bytes(self, token: int) -> bytes:
         return bytes([token]) if token < 256 else b""
 

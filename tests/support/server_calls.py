@@ -84,6 +84,13 @@ class FakeCall:
             request.state.writer = self
         threading.Thread(target=self._run, daemon=True).start()
 
+    async def wait(self) -> None:
+        await self
+
+    def result(self) -> Any:
+        assert self.ended.is_set()
+        return self.outcome
+
     def cancel(self) -> None:
         if not self.ended.is_set():
             self.cancelled.set()

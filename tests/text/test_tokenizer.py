@@ -190,3 +190,27 @@ def test_a_tokenizer_must_be_there_be_whole_and_fit_the_model(tmp_path: Path) ->
     (tmp_path / "tokenizer.json").write_text((tmp_path / "tokenizer.json").read_text()[:5000])
     with pytest.raises(CheckpointError, match=r"tokenizer\.json cannot be used"):
         Tokenizer.load(tmp_path)
+
+
+@given(TEXTS | st.text("ab ", max_size=200), st.booleans())
+def test_a_text_has_at_least_as_many_tokens_as_foretold(
+    byte_level: Tokenizer, sentencepiece: Tokenizer, text: str, continues: bool
+) -> None:
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("genlib.text.tokenizer.LONG_TEXT", 0)
+        assert (byte_level.least_tokens(text) > 0) == bool(text)
+        assert byte_level.least_tokens(text) <= len(byte_level.encode(text, continues=continues))
+        assert sentencepiece.least_tokens(text) == 0  # its normaliser may shorten a text
+
+
+@pytest.mark.parametrize("change", ["strips", "removes", "normalises"])
+def test_nothing_is_foretold_of_a_tokenizer_that_shortens_texts(tmp_path: Path, change: str) -> None:
+    tokenizer = byte_level_tokenizer()
+    if change == "strips":
+        tokenizer.add_tokens([AddedToken("<think>", lstrip=True)])
+    elif change == "removes":
+        split = pre_tokenizers.Split(" ", "removed")
+        tokenizer.pre_tokenizer = pre_tokenizers.Sequence([split, pre_tokenizers.ByteLevel(add_prefix_space=False)])
+    else:
+        tokenizer.normalizer = normalizers.NFC()
+    assert load(tmp_path, tokenizer).least_tokens(" " * 10**6) == 0
