@@ -51,7 +51,7 @@ class StateTable:
 
     def append_one(self, handles: NDArray[np.int64], tokens: NDArray[np.int32]) -> None:
         """Appends tokens[s] to entry handles[s], for S different entries. OutOfPages, and nothing changed, if there are
-        too few pages, counting one for every last page that is shared at the start of the call."""
+        too few pages."""
 
     def branch(self, handles: NDArray[np.int64], parents: NDArray[np.int32]) -> None:
         """handles[i] becomes a child of what was handles[parents[i]], in place: an entry's first child takes it

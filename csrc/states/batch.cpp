@@ -36,15 +36,31 @@ void StateTable::check_distinct(std::span<const Handle> handles) const {
   }
 }
 
+int64_t StateTable::unpromised_due(std::span<const Handle> handles) {
+  int64_t due = 0;
+  copied_.clear();
+  for (const Handle handle : handles) {
+    const Entry& entry = at(handle);
+    if (entry.reserved > 0 || pages_due(entry, 1) == 0) continue;
+    ++due;
+    if (entry.length % kPageSize != 0) copied_.push_back(entry.pages.back());
+  }
+  std::ranges::sort(copied_);
+  for (size_t i = 0; i < copied_.size();) {
+    const int32_t page = copied_[i];
+    int32_t count = 0;
+    while (i < copied_.size() && copied_[i] == page) ++i, ++count;
+    // The last of those that share a page finds it its own, if nobody else holds it.
+    if (count == pool_.references(page) && !pool_.index().contains(page)) --due;
+  }
+  return due;
+}
+
 void StateTable::append_one(std::span<const Handle> handles, std::span<const int32_t> tokens) {
   GENLIB_CHECK(tokens.size() == handles.size(), "`tokens` must have one token for each of the ",
                handles.size(), " handles, got ", tokens.size());
   check_distinct(handles);
-  int64_t due = 0;
-  for (const Handle handle : handles) {
-    const Entry& entry = at(handle);
-    due += std::max<int64_t>(0, pages_due(entry, 1) - entry.reserved);
-  }
+  const int64_t due = unpromised_due(handles);
   if (due > unreserved()) {
     throw OutOfPages(concat("one token for each of ", handles.size(), " entries needs ", due,
                             " pages that are not promised to them, ", unreserved(), " of ", pool_.num_pages(),

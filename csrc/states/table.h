@@ -75,8 +75,7 @@ class StateTable {
     ++entry.length;
   }
 
-  // One token to each of S different entries; all or none. Throws OutOfPages as if all last pages that are
-  // shared now had to be copied (the count that reserve makes).
+  // One token to each of S different entries; all or none. Throws OutOfPages.
   void append_one(std::span<const Handle> handles, std::span<const int32_t> tokens);
 
   // Entry i of `handles` becomes a child of entry parents[i]: its first child takes the entry over, others
@@ -160,6 +159,7 @@ class StateTable {
   void set_reserved(Entry& entry, int64_t pages);
   void make_room(Entry& entry, int64_t num_tokens);
   void register_pages(Entry& entry);
+  int64_t unpromised_due(std::span<const Handle> handles);  // pages for one more token each
   void check_distinct(std::span<const Handle> handles) const;
   int64_t check_batch(std::span<const Handle> handles, std::span<const int32_t> counts,
                       const BatchBuffers& out) const;
@@ -171,6 +171,7 @@ class StateTable {
   std::vector<std::pair<int32_t, int32_t>> copies_;
   std::vector<Handle> branched_;  // of branch(), kept for their capacity
   std::vector<bool> taken_;
+  std::vector<int32_t> copied_;  // of append_one(), likewise
   int64_t reserved_ = 0;
   int32_t num_entries_ = 0;
   mutable uint64_t batch_ = 0;

@@ -23,8 +23,6 @@ from .branching import BranchingJob
 from .search_slots import Slot, Stops
 from .sequence import Sequence, Wants
 
-MARGIN = 4  # pages of each beam beyond its tokens': those that copies and finished hypotheses hold for a while
-
 
 @dataclass(frozen=True, slots=True)
 class PoolEntry:
@@ -60,20 +58,28 @@ class BeamJob(BranchingJob):
         self._history: list[tuple[list[int], list[int]]] = []  # parents and tokens of each step
         self._kept: dict[tuple[int, int, int], int] = {}  # finished hypothesis → its entry
 
-    def _ticket_pages(self, tokens_left: int) -> int:
-        """Pages that the beams can still need: those for their tokens, two partly filled ones each, and the same again
-        for the pool if the winners become states."""
-        each = pages_for(tokens_left + PAGE_SIZE) + 1
-        return self.request.num_beams * each * (2 if self.request.keep_states else 1)
+    def _pages_left(self) -> int:
+        """The most pages that a running search can still take, beyond those that it gives back in the same step.
+
+        Each beam holds its last page alone, or that page is full. So it takes one where its tokens begin one, and the
+        copy that a second child costs is paid for by the beam that the child replaces. A finished hypothesis takes one
+        for its last token, and gives it back when a better one replaces it. No other page is counted on to come back:
+        another call, or a state, may hold it too.
+        """
+        start, steps = len(self.record.tokens), self.request.max_length - 1
+        each = pages_for(start + steps) - pages_for(start + len(self._history))
+        finished = self.width - len(self._kept) if self.request.keep_states else 0
+        return self.width * each + finished
+
+    def _pages_at_first(self) -> int:
+        return self.width + self._pages_left()  # each beam's first token: it begins a page, or copies the base's last
 
     def pages_needed(self) -> int:
-        beams = self._ticket_pages(self.request.max_length + MARGIN * PAGE_SIZE)
-        return pages_for(len(self.record.tokens)) + beams
+        return pages_for(len(self.record.tokens)) + self._pages_at_first()
 
     def start(self) -> list[Sequence] | None:
         base = self._open_base()
-        pages = self._ticket_pages(self.request.max_length + MARGIN * PAGE_SIZE)
-        ticket = self._ticket(pages * PAGE_SIZE) if base is not None else None
+        ticket = self._ticket(self._pages_at_first()) if base is not None else None
         if ticket is not None:
             stops = self._stops
             tail = b"" if stops is None else self.record.unmatched_tail(self.use.tokenizer, stops.longest)
@@ -93,7 +99,7 @@ class BeamJob(BranchingJob):
     def _spread(self) -> list[Sequence]:
         self.table.unreserve(self._pages_ticket)
         entries = [self._branch(0) for _ in range(self.request.num_beams)]
-        self._promise(self.request.max_length)
+        self._promise_rest()
         self._handles = np.array(entries, np.int64)
         self._beams = [self._beam(entry, i) for i, entry in enumerate(entries)]
         return self._beams
@@ -104,14 +110,9 @@ class BeamJob(BranchingJob):
         beam.slot = self._slot.index
         return beam
 
-    def _promise(self, tokens_left: int) -> None:
-        """Reserves what the beams can still need, with as much of the margin that the call started with as is left:
-        what is given away, another call takes."""
-        for pages in range(MARGIN, -1, -1):
-            need = self._ticket_pages(tokens_left + pages * PAGE_SIZE)
-            if self.use.cache.reserve(self._pages_ticket, need * PAGE_SIZE):
-                return
-        raise AssertionError("pages were reserved when the call started")
+    def _promise_rest(self) -> None:
+        promised = self.table.reserve(self._pages_ticket, self._pages_left() * PAGE_SIZE)
+        assert promised, "the beams took more pages in a step than they no longer need"
 
     def on_beams(self) -> None:
         """Moves the beams' pages as the beam step has moved the beams."""
@@ -129,7 +130,7 @@ class BeamJob(BranchingJob):
             self._finish(self._pool())
             return
         self._advance(parents, tokens)
-        self._promise(self.request.max_length - len(self._history))
+        self._promise_rest()
 
     def _advance(self, parents: Int32, tokens: Int32) -> None:
         """Lets the first child of each beam take over its entry, and the others fork it."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 
+from .._native import PAGE_SIZE
 from ..states.cache import as_int32
 from .base import Job
 from .sequence import Sequence, Wants
@@ -42,10 +43,10 @@ class BranchingJob(Job):
         self.table.append(entry, as_int32(self.record.tokens[-1:]))
         return entry
 
-    def _ticket(self, num_tokens: int) -> int | None:
+    def _ticket(self, num_pages: int) -> int | None:
         """An empty entry that reserves pages until sequences need them; None if there are too few."""
         entry = self.table.create(self.record.namespace)
-        if not self.use.cache.reserve(entry, num_tokens):
+        if not self.use.cache.reserve(entry, num_pages * PAGE_SIZE):
             self.table.free(entry)
             return None
         self._entries.add(entry)

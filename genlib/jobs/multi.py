@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from functools import partial
 
-from .._native import PAGE_SIZE
 from ..calls.channel import Answer, Channel
 from ..calls.requests import GenerateMulti
 from ..calls.results import MultiResult
@@ -12,6 +11,7 @@ from ..sampling.masks import forked
 from ..sampling.sampler import CallSampler
 from ..sampling.seeds import numbered
 from ..sampling.token import SampledToken
+from ..states.cache import pages_for
 from ..states.state import State
 from .base import Resources
 from .continuation import Continuation
@@ -34,9 +34,10 @@ class MultiJob(WavesJob):
         self._kept: dict[int, int] = {}
         self._left = request.n
 
-    def _ticket_tokens(self) -> int:
-        """Tokens to reserve for one continuation: its own, and the base's last page, which may have to be copied."""
-        return 1 + self._max_tokens + PAGE_SIZE
+    def _pages_each(self) -> int:
+        """For the record's last token, which begins a page or copies the base's last, and for its own."""
+        start = len(self.record.tokens)
+        return 1 + pages_for(start + self._max_tokens) - pages_for(start)
 
     def _num_tickets(self) -> int:
         return self.request.n if self.request.keep_states else self.width

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from .._native import PAGE_SIZE
 from ..calls.channel import Answer, Channel
 from ..calls.requests import Score, ScoreMany
 from ..sampling.token import SampledToken
-from ..states.cache import as_int32
+from ..states.cache import as_int32, pages_for
 from ..states.score import ScoreResult
 from ..text.utf8 import Utf8Decoder
 from .base import Resources
@@ -20,6 +19,7 @@ class ScoreJob(WavesJob):
     def __init__(self, use: Resources, channel: Channel, request: Score | ScoreMany) -> None:
         self._texts = (request.token_ids,) if isinstance(request, Score) else request.texts
         super().__init__(use, channel, request.state, len(self._texts))
+        self._longest = max(map(len, self._texts))
         self._one = isinstance(request, Score)
         self._scored: list[list[SampledToken]] = [[] for _ in self._texts]
         self._left = len(self._texts)
@@ -27,13 +27,14 @@ class ScoreJob(WavesJob):
     def answer_ended(self) -> Answer:
         raise AssertionError("an ended state is scored like any other")
 
-    def _ticket_tokens(self) -> int:
-        """Those of the longest text, and the base's last page, which may have to be copied."""
-        return max(map(len, self._texts)) + PAGE_SIZE
+    def _pages_each(self) -> int:
+        """For the record's last token, which begins a page or copies the base's last, and for the longest text's."""
+        start = len(self.record.tokens)
+        return 1 + pages_for(start + self._longest - 1) - pages_for(start)
 
     def _start_sequence(self, i: int) -> Sequence:
         known = self._texts[i]
-        entry = self._branch(len(known) - 1)
+        entry = self._branch(self._longest - 1)  # all that the ticket held, so that the next has it
         self.table.append(entry, as_int32(known[:-1]))  # the last is never fed: nothing follows it
         seq = self._sequence(entry, Wants.SCORES, index=i)
         seq.known, seq.logits_from = known, len(self.record.tokens) - 1

@@ -27,8 +27,8 @@ class WavesJob(BranchingJob):
         self._tickets: list[int] = []
 
     @abstractmethod
-    def _ticket_tokens(self) -> int:
-        """Tokens to reserve for one sequence, less those of the base."""
+    def _pages_each(self) -> int:
+        """Pages to reserve for one sequence, beside those of the base."""
 
     @abstractmethod
     def _start_sequence(self, i: int) -> Sequence:
@@ -39,12 +39,12 @@ class WavesJob(BranchingJob):
         return self.width
 
     def pages_needed(self) -> int:
-        return pages_for(len(self.record.tokens)) + self._num_tickets() * pages_for(self._ticket_tokens())
+        return pages_for(len(self.record.tokens)) + self._num_tickets() * self._pages_each()
 
     def start(self) -> list[Sequence] | None:
         base = self._open_base()
         while base is not None and len(self._tickets) < self._num_tickets():
-            ticket = self._ticket(self._ticket_tokens())
+            ticket = self._ticket(self._pages_each())
             if ticket is None:
                 break
             self._tickets.append(ticket)
@@ -67,7 +67,7 @@ class WavesJob(BranchingJob):
         if self._begun == self._count:
             return []
         if not self._tickets:
-            ticket = self._ticket(self._ticket_tokens())
+            ticket = self._ticket(self._pages_each())
             assert ticket is not None, "the sequence that ended held as many pages"
             self._tickets.append(ticket)
         return [self._next_sequence()]

@@ -15,13 +15,38 @@ TEXT = list(range(100, 100 + 8 * W))
 def test_a_call_that_runs_out_of_pages_changes_nothing() -> None:
     world = World(3)
     handle = computed_entry(world, TEXT[: W + 2])
-    fork = world.fork(handle)
+    fork, third = world.fork(handle), world.fork(handle)
     assert fork is not None
+    assert third is not None
     assert not world.append(handle, [1] * (2 * W))
     assert not world.append(handle, [1] * 100 * W)
-    assert not world.append_one([handle, fork], [1, 2])
+    assert not world.append_one([handle, fork, third], [1, 2, 3])
     assert world.append(handle, [1])
+    world.free(third)
     assert world.append_one([handle, fork], [1, 2])
+    world.check()
+
+
+def test_the_last_of_those_that_share_a_page_needs_no_copy() -> None:
+    world = World(3)
+    handle = computed_entry(world, TEXT[: W + 2])
+    fork, holder = world.fork(handle), world.fork(handle)
+    assert fork is not None
+    assert holder is not None
+    assert not world.append_one([handle, fork], [1, 2]), "a third holds the page"
+    world.free(holder)
+    assert world.append_one([handle, fork], [1, 2])
+    assert world.table.num_free == 0
+    world.check()
+
+
+def test_a_page_that_can_be_found_is_copied_for_each() -> None:
+    world = World(3)
+    handle = computed_entry(world, TEXT[: 2 * W])
+    assert world.truncate(handle, W + 2)
+    fork = world.fork(handle)
+    assert fork is not None
+    assert not world.append_one([handle, fork], [1, 2])
     world.check()
 
 
