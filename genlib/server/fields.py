@@ -16,7 +16,7 @@ from ..checks import MAX_STOP_BYTES, MAX_STOP_SEQUENCES
 from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..sampling.params import MAX_BIASES, MAX_PENALTY, MAX_REPETITION, MAX_TEMPERATURE, MIN_REPETITION, MIN_TEMPERATURE
 
-MAX_N = 1024  # continuations per request: one response contains them all
+MAX_N = 1024  # continuations, or texts to score, per request: one response contains them all
 MAX_VALUES = 1 << 17  # tokens and top logprobs that one response contains
 TOKEN_ID = r"0|[1-9][0-9]{0,9}"  # as the name of a field
 
@@ -168,7 +168,7 @@ OwnStops = Annotated[
 Appended = Annotated[str, about("Text to append; never parsed into control tokens.")]
 Kept = Annotated[int, about("Number of tokens to keep.", minimum=1, maximum=CONTEXT)]
 Scored = Annotated[str | None, about("Text to score; never parsed into control tokens.", minLength=1)]
-ScoredMany = Annotated[
+ScoredTexts = Annotated[
     list[str] | None,
     about(
         "Texts to score, each as if it were alone.",

@@ -13,7 +13,7 @@ from starlette.responses import Response
 
 from ..checks import check_int
 from ..errors import InvalidRequest, StateNotFound
-from . import about, answers
+from . import about, answers, encode
 from .connection import cancel_when_gone
 from .failure import Stalled
 from .fields import MAX_VALUES
@@ -67,25 +67,25 @@ class Handlers:
             call = self._engine.submit(call_request, stream=True)
             answer = partial(self._threads.answer, num_values=num_values)
             return EventStream(call, self._keep_alive, self._metrics.first_token, answer)
-        return await self._answer(request, call_request, answers.token_answer, num_values)
+        return await self._answer(request, call_request, encode.token_answer, num_values)
 
     async def multi(self, request: Request, body: MultiBody) -> Response:
         """POST /v1/generate/multi"""
         num_values = self._num_values(body)
         call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, answers.multi_answer, num_values)
+        return await self._answer(request, call_request, encode.multi_answer, num_values)
 
     async def beam(self, request: Request, body: BeamBody) -> Response:
         """POST /v1/generate/beam"""
         num_values = self._num_values(body)
         call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, answers.beam_answer, num_values)
+        return await self._answer(request, call_request, encode.beam_answer, num_values)
 
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
         create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
         large = len(body.prompt or body.tokens or ()) > LARGE_TEXT
-        return as_json(answers.state_answer(await self._threads.run(create, large=large)), 201)
+        return as_json(encode.state_answer(await self._threads.run(create, large=large)), 201)
 
     async def states(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states"""
@@ -97,7 +97,7 @@ class Handlers:
 
     async def show(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states/{state_id}"""
-        return as_json(answers.state_answer(self._state(request)))
+        return as_json(encode.state_answer(self._state(request)))
 
     async def close(self, request: Request, _: EmptyBody) -> Response:
         """DELETE /v1/states/{state_id}"""
@@ -106,26 +106,26 @@ class Handlers:
 
     async def fork(self, request: Request, _: EmptyBody) -> Response:
         """POST /v1/states/{state_id}/fork"""
-        return as_json(answers.state_answer(self._state(request).fork()), 201)
+        return as_json(encode.state_answer(self._state(request).fork()), 201)
 
     async def append(self, request: Request, body: AppendBody) -> Response:
         """POST /v1/states/{state_id}/append"""
         state = self._state(request)
         await self._threads.run(partial(state.append, body.text), large=len(body.text) > LARGE_TEXT)
-        return as_json(answers.state_answer(state))
+        return as_json(encode.state_answer(state))
 
     async def truncate(self, request: Request, body: TruncateBody) -> Response:
         """POST /v1/states/{state_id}/truncate"""
         state = self._state(request)
         state.truncate(body.num_tokens)
-        return as_json(answers.state_answer(state))
+        return as_json(encode.state_answer(state))
 
     async def score(self, request: Request, body: ScoreBody) -> Response:
         """POST /v1/states/{state_id}/score"""
         state = self._state(request)
         size = sum(map(len, [body.text or "", *(body.texts or ())]))
         call_request = await self._threads.run(partial(body.request, state), large=size > LARGE_TEXT)
-        return await self._answer(request, call_request, answers.score_answer, size)
+        return await self._answer(request, call_request, encode.score_answer, size)
 
     async def health(self, _: Request, __: EmptyBody) -> Response:
         """GET /health"""
@@ -185,18 +185,18 @@ class Handlers:
         return self._open(request.path_params["state_id"])
 
     async def _answer(
-        self, request: Request, call_request: CallRequest[Any], encode: Callable[[Any], Any], num_values: int
+        self, request: Request, call_request: CallRequest[Any], to_answer: Callable[[Any], Any], num_values: int
     ) -> Response:
         call = self._engine.submit(call_request)
         async with cancel_when_gone(request.receive, call):
             await call.wait()
-            return await self._threads.answer(lambda: as_json(encode(call.result())), num_values)
+            return await self._threads.answer(lambda: as_json(to_answer(call.result())), num_values)
 
 
 def _summary(state: State) -> answers.StateSummary | None:
     """None if the state was closed after it was listed."""
     try:
-        return answers.state_summary(state)
+        return encode.state_summary(state)
     except StateNotFound:
         return None
 

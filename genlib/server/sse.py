@@ -15,8 +15,8 @@ from starlette.types import Receive, Scope, Send
 
 from ..calls.results import Piece, TokenResult
 from . import failure
-from .answers import stream_event
 from .connection import cancel_when_gone
+from .encode import stream_event
 
 if TYPE_CHECKING:
     from ..calls.call import Call

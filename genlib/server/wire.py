@@ -191,7 +191,7 @@ class ScoreBody(Body, frozen=True, kw_only=True):
     SCHEMA: ClassVar[dict[str, Any]] = exactly_one(text="string", texts="array")
 
     text: fields.Scored = None
-    texts: fields.ScoredMany = None
+    texts: fields.ScoredTexts = None
 
     def request(self, state: State) -> Score | ScoreMany:
         """Tokenises the texts, which may take a while. Raises InvalidRequest."""

@@ -17,7 +17,7 @@ from genlib.calls.requests import BeamSearch, GenerateMulti, GenerateToken
 from genlib.calls.results import Piece, TokenResult
 from genlib.errors import InvalidRequest, ModelError, QueueFull, UnknownField
 from genlib.sampling.params import Sampling
-from genlib.server import answers, failure
+from genlib.server import encode, failure
 from genlib.server.decode import decode
 from genlib.server.wire import AppendBody, BeamBody, Body, MultiBody, TokenBody
 
@@ -66,7 +66,7 @@ def test_every_field_reaches_the_request() -> None:
 def test_a_seed_survives(seed: int) -> None:
     assert decode(token(seed=seed).encode(), TokenBody).request(STATE).sampling.seed == seed
     piece = Piece(**A_TOKEN, probabilities=(0.5,), seed=seed)
-    assert json.loads(msgspec.json.encode(answers.stream_event(piece)))["seed"] == seed
+    assert json.loads(msgspec.json.encode(encode.stream_event(piece)))["seed"] == seed
 
 
 def test_integers_will_do_for_numbers() -> None:
@@ -106,9 +106,9 @@ def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
 def test_a_number_that_is_not_finite_is_never_sent(value: float) -> None:
     result = TokenResult(**A_TOKEN, probabilities=(value,), seed=1)
     with pytest.raises(ModelError):
-        answers.token_answer(result)
+        encode.token_answer(result)
     with pytest.raises(ModelError):
-        answers.stream_event(dataclasses.replace(result, probabilities=(0.5,), logprobs=(value,)))
+        encode.stream_event(dataclasses.replace(result, probabilities=(0.5,), logprobs=(value,)))
 
 
 def test_an_error_body_has_four_fields_and_tells_no_secrets() -> None:
