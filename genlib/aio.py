@@ -41,7 +41,10 @@ def generate_token(state: State, *, stream: bool = False, **options: Unpack[Toke
 
 @suggesting(TokensOptions)
 def generate_tokens(states: Sequence[State], **options: Unpack[TokensOptions]) -> CallGroup[TokenResult]:
-    """genlib.generate_tokens as a CallGroup to await: the results, in order. Errors as for generate_token."""
+    """genlib.generate_tokens as a CallGroup to await: the results, in order. Errors as for generate_token.
+
+    It never waits in line: QueueFull if the queue has no room for all.
+    """
     return submit_tokens(states, options)
 
 

@@ -23,7 +23,7 @@ def generate_tokens(states: Sequence[State], **options: Unpack[TokensOptions]) -
     """generate_token on many states of one engine at a time: the results, in the order of the states.
 
     Each result is, bit for bit, that of generate_token on its state alone with its seed. The states share the steps of
-    the engine; more than its max_batch take turns.
+    the engine; more than its max_batch take turns, and more than its max_queue wait in line.
 
         states: each is appended to, and may be given once.
         seed: one for all, which state 0 uses as it is, and state i as splitmix64(seed, i); or a list with a seed, or
@@ -33,13 +33,14 @@ def generate_tokens(states: Sequence[State], **options: Unpack[TokensOptions]) -
 
     All other parameters are those of generate_token, except `stream`, and apply to every state. All states are appended
     to at once, when all have their tokens. If one fails, or somebody is interrupted while waiting, the others are
-    cancelled, and no state is changed. Raises what generate_token raises; of several errors, that of the first state.
+    cancelled, and no state is changed. Raises what generate_token raises, except QueueFull; of several errors, that of
+    the first state.
     """
-    return submit_tokens(states, options).result()
+    return submit_tokens(states, options, wait=True).result()
 
 
-def submit_tokens(states: Sequence[State], options: object) -> CallGroup[TokenResult]:
-    """Submits a request for each state. Raises InvalidRequest, and as Engine.submit does."""
+def submit_tokens(states: Sequence[State], options: object, *, wait: bool = False) -> CallGroup[TokenResult]:
+    """Submits a request for each state. wait: as for Engine.submit. Raises InvalidRequest, and as that does."""
     given = as_list("states", "be a list of states", states)
     engine = _engine_of(given)
     left = dict(cast("dict[str, Any]", options))
@@ -51,7 +52,7 @@ def submit_tokens(states: Sequence[State], options: object) -> CallGroup[TokenRe
         GenerateToken(state, **gathered({**left, "seed": seed}), token_mask=forked(mask))
         for state, seed in zip(given, seeds, strict=True)
     ]
-    return CallGroup(None, ()) if engine is None else engine.submit_all(requests, timeout=timeout)
+    return CallGroup(None, ()) if engine is None else engine.submit_all(requests, timeout=timeout, wait=wait)
 
 
 def _engine_of(states: list[Any]) -> Engine | None:

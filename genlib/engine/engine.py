@@ -13,6 +13,7 @@ from ..calls.group import CallGroup
 from ..calls.requests import GenerateToken, Request, Score, ScoreMany
 from ..calls.results import R, TokenResult
 from ..checks import as_list, check_bool, is_number, refuse
+from ..errors import QueueFull
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
 from ..jobs.search_slots import SearchSlots
@@ -25,6 +26,7 @@ from .batch import Batch
 from .bell import Bell
 from .keeper import Keeper
 from .limits import Limits
+from .line import Place
 from .loop import Loop
 from .open_calls import OpenCalls
 from .options import Options
@@ -145,30 +147,39 @@ class Engine(Keeper):
                 uptime=time.monotonic() - self._started,
             )
 
-    def submit(self, request: Request[R], *, stream: bool = False, timeout: float | None = None) -> Call[R]:
+    def submit(
+        self, request: Request[R], *, stream: bool = False, timeout: float | None = None, wait: bool = False
+    ) -> Call[R]:
         """Starts a call, or queues it. Only GenerateToken can stream.
 
         timeout: in seconds, after which the call ends with CallTimeout and its state is unchanged.
+        wait: if the queue is full, wait in line until there is room, first come, first served, instead of raising
+            QueueFull; for at most `timeout`. It blocks: coroutines should bound their calls instead. Default False.
         Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
-        InvalidRequest, at once; the state is unchanged then.
+        InvalidRequest, at once, or with `wait` once there is room, and then CallTimeout too; the state is unchanged.
         """
+        check_bool("wait", wait)
         call = self._new_call(request, stream=stream, timeout=timeout)
         try:
-            self._begin(request, call)
+            self._enter(request, call, wait=wait)
         except BaseException:
             call.cancel()  # if it was interrupted half way
             raise
         return call
 
-    def submit_all(self, requests: Sequence[GenerateToken], *, timeout: float | None = None) -> CallGroup[TokenResult]:
+    def submit_all(
+        self, requests: Sequence[GenerateToken], *, timeout: float | None = None, wait: bool = False
+    ) -> CallGroup[TokenResult]:
         """Submits calls on states of their own, which commit together: all of them, or none if one fails.
 
-        Raises as submit does; then none has begun. timeout: of all.
+        timeout: of all. wait: as for submit, so that there may be more than the queue holds. Raises as submit does;
+        then all are cancelled.
         """
+        check_bool("wait", wait)
         group = CallGroup(self.calls, [self._new_call(r, stream=False, held=True, timeout=timeout) for r in requests])
         try:
             for request, call in zip(requests, group.calls, strict=True):
-                self._begin(request, call)
+                self._enter(request, call, wait=wait)
         except BaseException:
             group.cancel()
             raise
@@ -195,7 +206,19 @@ class Engine(Keeper):
             raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", timeout)
         return Call(self.calls, Channel(streams=stream, held=held, timeout=timeout), self)
 
-    def _begin(self, request: Request[R], call: Call[R]) -> None:
+    def _enter(self, request: Request[R], call: Call[R], *, wait: bool) -> None:
+        """Begins a call; with `wait`, in its turn if the queue is full."""
+        try:
+            self._begin(request, call)
+            return
+        except QueueFull:
+            if not wait:
+                raise
+        with self.calls.place() as place:
+            place.wait(call.channel.deadline)
+            self._begin(request, call, place)
+
+    def _begin(self, request: Request[R], call: Call[R], place: Place | None = None) -> None:
         channel = call.channel
         self._limits.check_request(request)
         prepared = prepare(self._resources, request, self.read(request.state).stop_sequences)
@@ -213,7 +236,7 @@ class Engine(Keeper):
                 if ended:
                     channel.finish(job.answer_ended())
                 else:
-                    self.calls.submit(job)
+                    self.calls.submit(job, place)
             except BaseException:
                 job.abandon()
                 raise

@@ -142,6 +142,8 @@ class Loop:
         left = self._calls.tidy()
         if self._scheduler.waiting:
             self._admit()
+        if self._calls.line:
+            self._calls.line.serve()
         work = self._scheduler.plan()
         if not work:
             return work, 0, left

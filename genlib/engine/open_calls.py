@@ -11,6 +11,8 @@ import os
 import threading
 import time
 from collections import deque
+from collections.abc import Iterator
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..calls.call import timed_out
@@ -19,6 +21,7 @@ from ..errors import CallCancelled, EngineClosed, EngineForked, GenlibError, Que
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence
 from .bell import Bell
+from .line import Line, Place
 from .scheduler import Scheduler
 
 log = logging.getLogger("genlib")
@@ -44,6 +47,7 @@ class OpenCalls:
         self.thread_id: int | None = None
         self.stepping = False  # whether a step is using what jobs hold
         self.progress = time.monotonic()  # when a step began last, or there was something to do for the first time
+        self.line = Line(scheduler)
         self._scheduler = scheduler
         self._jobs: dict[Channel, Job] = {}
         self._posted: deque[End] = deque()
@@ -78,6 +82,19 @@ class OpenCalls:
                 self._posted.extend([End(channel, None, None) for channel in channels if not channel.ended])
                 self.heed()
 
+    @contextmanager
+    def place(self) -> Iterator[Place]:
+        """A place in the line for room in the queue, which is left at the end of the block. Raises EngineClosed."""
+        with self.lock:
+            self.heed()
+            self.check_open()
+            place = self.line.join()
+        try:
+            yield place
+        finally:
+            place.left = True
+            self.bell.ring()
+
     @property
     def on_thread(self) -> bool:
         """Whether this is the engine's thread."""
@@ -110,9 +127,11 @@ class OpenCalls:
         if self._closed is not None:
             raise type(self._closed)(self._closed.message) from self._closed
 
-    def submit(self, job: Job) -> None:
-        """Queues a job. Raises QueueFull, EngineClosed."""
+    def submit(self, job: Job, place: Place | None = None) -> None:
+        """Queues a job, in a place that was granted or where there is room. Raises QueueFull, EngineClosed."""
         self.check_open()
+        if place is not None:
+            self.line.take(place)
         if self._scheduler.idle:
             self.progress = time.monotonic()
         self._jobs[job.channel] = job  # first: whoever is interrupted from here on can end it
@@ -215,3 +234,4 @@ class OpenCalls:
         self.heed()
         for job in list(self._jobs.values()):
             self.fail(job, error)
+        self.line.close()

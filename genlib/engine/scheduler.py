@@ -24,13 +24,14 @@ class Scheduler:
     """The waiting jobs and the running sequences.
 
     max_batch: maximum number of sequences per step. chunk: maximum number of tokens per step, raised to max_batch.
-    max_queue: maximum number of waiting jobs.
+    max_queue: maximum number of waiting jobs. promised: for how many of them room is kept (see Line).
     """
 
     def __init__(self, max_batch: int, chunk: int, max_queue: int) -> None:
         self.max_batch = max_batch
         self.chunk = max(chunk, max_batch)
         self.max_queue = max_queue
+        self.promised = 0
         self.waiting: deque[Job] = deque()
         self.running: list[Sequence] = []
         self._width: dict[Job, int] = {}
@@ -45,9 +46,14 @@ class Scheduler:
         """Number of jobs that have started and not ended."""
         return len(self._width)
 
+    @property
+    def has_room(self) -> bool:
+        """Whether one more job may wait."""
+        return len(self.waiting) + self.promised < self.max_queue
+
     def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue. Raises QueueFull."""
-        if len(self.waiting) >= self.max_queue:
+        if not self.has_room:
             raise QueueFull(f"the queue is full: {self.max_queue} calls are waiting; try again in a second")
         self.waiting.append(job)
 

@@ -1,0 +1,82 @@
+"""The line of those who wait for room in the queue: first come, first served."""
+
+from __future__ import annotations
+
+import threading
+import time
+from contextlib import suppress
+
+from ..calls.call import timed_out
+from .scheduler import Scheduler
+
+
+class Place:
+    """A caller's place in the line. granted: room in the queue is kept for it. left: its caller no longer waits."""
+
+    __slots__ = ("_turn", "granted", "left")
+
+    def __init__(self) -> None:
+        self.granted = self.left = False
+        self._turn = threading.Lock()
+        self._turn.acquire()
+
+    def wait(self, deadline: float | None) -> None:
+        """Until room is granted, or the line is closed. Raises CallTimeout at `deadline`, by time.monotonic().
+
+        By a plain lock, which survives a signal handler that raises at any moment.
+        """
+        left = -1 if deadline is None else min(max(deadline - time.monotonic(), 0), threading.TIMEOUT_MAX)
+        if not self._turn.acquire(timeout=left):
+            raise timed_out()
+
+    def call(self) -> None:
+        """Ends the wait; a second time does nothing."""
+        with suppress(RuntimeError):
+            self._turn.release()
+
+
+class Line:
+    """Used with the engine's lock held, except that anyone may set `Place.left`, and then ring the bell.
+
+    All of it bears being interrupted by a signal's handler, and being done again: the engine's thread does so before
+    each step for as long as somebody waits.
+    """
+
+    def __init__(self, scheduler: Scheduler) -> None:
+        self._scheduler = scheduler
+        self._places: list[Place] = []  # in order; those that are granted come first
+
+    def __bool__(self) -> bool:
+        return bool(self._places)
+
+    def join(self) -> Place:
+        """A place at the end of the line."""
+        place = Place()
+        self._places.append(place)
+        self.serve()
+        return place
+
+    def serve(self) -> None:
+        """Grants the room that the queue has to those who have waited longest."""
+        self._count()
+        for place in self._places:
+            if not place.granted:
+                if not self._scheduler.has_room:
+                    return
+                place.granted = True
+                self._scheduler.promised += 1
+            place.call()
+
+    def take(self, place: Place) -> None:
+        """Gives up a granted place for the job that is submitted next."""
+        place.left = True
+        self._count()
+
+    def close(self) -> None:
+        """Ends all waits."""
+        for place in self._places:
+            place.call()
+
+    def _count(self) -> None:
+        self._places = [place for place in self._places if not place.left]
+        self._scheduler.promised = sum(place.granted for place in self._places)
