@@ -76,8 +76,8 @@ def check_text(param: str, value: object) -> str:
 def check_exactly_one(**given: object) -> None:
     """Raises InvalidRequest unless exactly one of the parameters is not None."""
     if sum(value is not None for value in given.values()) != 1:
-        names = " and ".join(f"`{name}`" for name in given)
-        raise InvalidRequest(f"give exactly one of {names}", param=next(iter(given)))
+        *names, last = (f"`{name}`" for name in given)
+        raise InvalidRequest(f"give exactly one of {', '.join(names)} and {last}", param=next(iter(given)))
 
 
 def is_number(value: object) -> TypeGuard[float]:

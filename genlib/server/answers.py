@@ -37,9 +37,9 @@ class ContinuationAnswer(Struct, frozen=True, kw_only=True):
 
 
 class TokenAnswer(ContinuationAnswer, frozen=True, kw_only=True):
-    """The tokens generated, and the state that now contains them."""
+    """The tokens generated, and the state that now contains them: null for a call on a prompt."""
 
-    state_id: str
+    state_id: str | None
 
 
 class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
@@ -51,7 +51,7 @@ class StreamEvent(TokenAnswer, frozen=True, kw_only=True):
 class MultiAnswer(Struct, frozen=True, kw_only=True):
     """The continuations. `state_ids`: with keep_states, one new state per continuation, in the same order."""
 
-    state_id: str
+    state_id: str | None
     continuations: list[ContinuationAnswer]
     seed: int
     state_ids: list[str] | UnsetType = UNSET
@@ -60,7 +60,7 @@ class MultiAnswer(Struct, frozen=True, kw_only=True):
 class BeamAnswer(Struct, frozen=True, kw_only=True):
     """The beams, best first. `state_ids`: with keep_states, one new state per beam, in the same order."""
 
-    state_id: str
+    state_id: str | None
     beams: Sequence[str]
     scores: Sequence[float]
     token_ids: Sequence[Sequence[int]]

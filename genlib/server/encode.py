@@ -1,4 +1,4 @@
-"""From results to the bodies of responses. Every number in them is finite.
+"""From results to the bodies of responses. state_id: that of the request. Every number in them is finite.
 
 msgspec silently writes NaN as null, so each float passes `finite` before it is sent.
 """
@@ -36,31 +36,31 @@ def finite(values: Sequence[float]) -> Sequence[float]:
     return values
 
 
-def token_answer(result: TokenResult) -> TokenAnswer:
+def token_answer(state_id: str | None, result: TokenResult) -> TokenAnswer:
     """The response of POST /v1/generate/token."""
-    return TokenAnswer(state_id=result.state_id, **_drawn(result))
+    return TokenAnswer(state_id=state_id, **_drawn(result))
 
 
-def stream_event(result: Piece | TokenResult) -> StreamEvent:
+def stream_event(state_id: str | None, result: Piece | TokenResult) -> StreamEvent:
     """An event of a stream: a Piece is one token, the final TokenResult the complete response."""
-    return StreamEvent(state_id=result.state_id, done=isinstance(result, TokenResult), **_drawn(result))
+    return StreamEvent(state_id=state_id, done=isinstance(result, TokenResult), **_drawn(result))
 
 
-def multi_answer(result: MultiResult) -> MultiAnswer:
+def multi_answer(state_id: str | None, result: MultiResult) -> MultiAnswer:
     """The response of POST /v1/generate/multi."""
     kept = [one.state.id for one in result.continuations if one.state is not None]
     return MultiAnswer(
-        state_id=result.state_id,
+        state_id=state_id,
         continuations=[ContinuationAnswer(**_drawn(one)) for one in result.continuations],
         seed=result.seed,
         state_ids=kept or UNSET,
     )
 
 
-def beam_answer(result: BeamResult) -> BeamAnswer:
+def beam_answer(state_id: str | None, result: BeamResult) -> BeamAnswer:
     """The response of POST /v1/generate/beam."""
     return BeamAnswer(
-        state_id=result.state_id,
+        state_id=state_id,
         beams=result.beams,
         scores=finite(result.scores),
         token_ids=result.token_ids,

@@ -36,7 +36,12 @@ def about(description: str, **schema: Any) -> Meta:
     return Meta(description=description, extra_json_schema=schema or None)
 
 
-StateId = Annotated[str, about("Id of the state, as returned by POST /v1/states.")]
+StateId = Annotated[
+    str | None,
+    about(
+        "Id of the state, as returned by POST /v1/states. Or give `prompt` or `tokens`, for a state of this call only."
+    ),
+]
 Stops = Annotated[
     list[str] | None,
     about(

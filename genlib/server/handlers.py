@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import heapq
 from collections.abc import Callable
+from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,8 +19,9 @@ from .connection import cancel_when_gone
 from .failure import Stalled
 from .fields import MAX_VALUES
 from .metrics import Metrics
+from .own_states import OwnStates
 from .sse import EventStream
-from .threads import Threads
+from .threads import LARGE_TEXT, Threads
 from .wire import AppendBody, BeamBody, CallBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
 MAX_LISTED = 1000
 LISTED = 100
-LARGE_TEXT = 1 << 16  # characters, or token ids
 LIMIT_SCHEMA = {"type": "integer", "minimum": 1, "maximum": MAX_LISTED, "default": LISTED}
 HEALTHY = about.HealthAnswer(status="ok")
 
@@ -53,6 +54,7 @@ class Handlers:
         threads: Threads,
     ) -> None:
         self._engine = engine
+        self._own = OwnStates(engine, threads)
         self._metrics = metrics
         self._description = description
         self._keep_alive = keep_alive
@@ -62,24 +64,33 @@ class Handlers:
     async def token(self, request: Request, body: TokenBody) -> Response:
         """POST /v1/generate/token"""
         num_values = self._num_values(body)
-        call_request = body.request(self._open(body.state_id))
-        if body.stream:
-            call = self._engine.submit(call_request, stream=True)
-            answer = partial(self._threads.answer, num_values=num_values)
-            return EventStream(call, self._keep_alive, self._metrics.first_token, answer)
-        return await self._answer(request, call_request, encode.token_answer, num_values)
+        with ExitStack() as ends:
+            call_request = body.request(await self._target(body, ends))
+            if not body.stream:
+                to_answer = partial(encode.token_answer, body.state_id)
+                return await self._answer(request, call_request, to_answer, num_values)
+            return EventStream(
+                self._engine.submit(call_request, stream=True),
+                body.state_id,
+                self._keep_alive,
+                self._metrics.first_token,
+                answer=partial(self._threads.answer, num_values=num_values),
+                on_end=ends.pop_all().close,
+            )
 
     async def multi(self, request: Request, body: MultiBody) -> Response:
         """POST /v1/generate/multi"""
         num_values = self._num_values(body)
-        call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, encode.multi_answer, num_values)
+        with ExitStack() as ends:
+            call_request = body.request(await self._target(body, ends))
+            return await self._answer(request, call_request, partial(encode.multi_answer, body.state_id), num_values)
 
     async def beam(self, request: Request, body: BeamBody) -> Response:
         """POST /v1/generate/beam"""
         num_values = self._num_values(body)
-        call_request = body.request(self._open(body.state_id))
-        return await self._answer(request, call_request, encode.beam_answer, num_values)
+        with ExitStack() as ends:
+            call_request = body.request(await self._target(body, ends))
+            return await self._answer(request, call_request, partial(encode.beam_answer, body.state_id), num_values)
 
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
@@ -90,7 +101,7 @@ class Handlers:
     async def states(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states"""
         limit, after = _limit(request.query_params.get("limit")), request.query_params.get("after", "")
-        later = (state for state in self._engine.states() if state.id > after)
+        later = (state for state in self._engine.states() if state.id > after and state.id not in self._own.ids)
         found = heapq.nsmallest(limit + 1, later, key=lambda state: state.id)
         summaries = [summary for state in found[:limit] if (summary := _summary(state)) is not None]
         return as_json(answers.StatesAnswer(states=summaries, has_more=len(found) > limit))
@@ -175,8 +186,15 @@ class Handlers:
             raise InvalidRequest(f"`{body.LENGTH}` must {rule}, got {values}", param=body.LENGTH)
         return values
 
+    async def _target(self, body: CallBody, ends: ExitStack) -> State:
+        """The state that a call is made on: the one it names, or one of its own, which is closed with `ends`."""
+        body.check_target()
+        return await self._own.make(body, ends) if body.state_id is None else self._open(body.state_id)
+
     def _open(self, state_id: str) -> State:
         try:
+            if state_id in self._own.ids:
+                raise StateNotFound(f"state {state_id!r} belongs to another request")
             return self._engine.state(state_id)
         except StateNotFound as error:
             raise StateNotFound(error.message, param="state_id") from None

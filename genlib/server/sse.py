@@ -37,18 +37,23 @@ class EventStream(Response):
     def __init__(
         self,
         call: Call[TokenResult],
+        state_id: str | None,
         period: float,
         first_token: Callable[[float], None],
+        *,
         answer: Callable[[Callable[[], bytes]], Awaitable[bytes]],
+        on_end: Callable[[], None],
     ) -> None:
-        """period: seconds of silence after which a keep-alive comment is sent.
+        """state_id: that of the request. period: seconds of silence after which a keep-alive comment is sent.
 
         first_token: called with the time to first token in seconds. answer: runs what makes the complete response,
-        which may be large.
+        which may be large. on_end: called when the call has ended.
         """
         super().__init__(headers=HEADERS, media_type="text/event-stream")
         del self.headers["content-length"]
         self._call = call
+        self._state_id = state_id
+        self._on_end = on_end
         self._period = period
         self._first_token = first_token
         self._answer = answer
@@ -58,6 +63,12 @@ class EventStream(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Relays the call until it ends or the client disconnects."""
+        try:
+            await self._serve(scope, receive, send)
+        finally:
+            self._on_end()
+
+    async def _serve(self, scope: Scope, receive: Receive, send: Send) -> None:
         async with cancel_when_gone(receive, self._call) as presence:
             keeper = asyncio.create_task(self._keep_alive(send))
             try:
@@ -78,14 +89,17 @@ class EventStream(Response):
                 if first:
                     first = False
                     self._first_token(time.monotonic() - self._began)
-                await self._say(_data(piece), send)
+                await self._say(self._data(piece), send)
                 await asyncio.sleep(0)  # pieces that are there already are no reason to keep others waiting
-            last = await self._answer(lambda: _data(self._call.result()) + DONE)
+            last = await self._answer(lambda: self._data(self._call.result()) + DONE)
             await self._say(last, send, last=True)
         except BaseException:
             # Must precede the closing of the iterator, which would commit the pieces read so far.
             self._call.cancel()
             raise
+
+    def _data(self, result: Piece | TokenResult) -> bytes:
+        return _data_line(msgspec.json.encode(stream_event(self._state_id, result)))
 
     async def _keep_alive(self, send: Send) -> None:
         while True:
@@ -124,10 +138,6 @@ def error_event(error: Exception) -> bytes:
     """The end of a stream that fails."""
     _, detail = failure.detail(error)
     return b"event: error\n" + _data_line(failure.encode(detail)) + DONE
-
-
-def _data(result: Piece | TokenResult) -> bytes:
-    return _data_line(msgspec.json.encode(stream_event(result)))
 
 
 def _data_line(document: bytes) -> bytes:

@@ -43,21 +43,33 @@ class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 
 
 class CallBody(Body, frozen=True, kw_only=True):
-    """A call on a state. LENGTH: the field that bounds how many tokens it makes."""
+    """What a call begins with: exactly one of a state, a prompt and tokens.
+
+    LENGTH: the field that bounds how many tokens it makes.
+    """
 
     LENGTH: ClassVar[str] = "max_tokens"
 
-    state_id: fields.StateId
+    state_id: fields.StateId = None
+    prompt: fields.Prompt = None
+    tokens: fields.FirstTokens = None
+
+    def check_target(self) -> None:
+        """Raises InvalidRequest unless one of them is given."""
+        check_exactly_one(state_id=self.state_id, prompt=self.prompt, tokens=self.tokens)
 
     def num_values(self, context_length: int) -> int:
         """How many tokens and top logprobs the response can contain."""
         raise NotImplementedError
 
 
+_TARGET = exactly_one(state_id="string", prompt="string", tokens="array")
+
+
 class _DrawBody(CallBody, frozen=True, kw_only=True):
     """The fields that the two sampling calls share."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = at_most_default("min_tokens", "max_tokens", defaults.MAX_TOKENS)
+    SCHEMA: ClassVar[dict[str, Any]] = _TARGET | at_most_default("min_tokens", "max_tokens", defaults.MAX_TOKENS)
 
     max_tokens: fields.MaxTokens = defaults.MAX_TOKENS
     min_tokens: fields.MinTokens = defaults.MIN_TOKENS
@@ -135,7 +147,7 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
 class BeamBody(CallBody, frozen=True, kw_only=True):
     """Run a beam search from a state, which is left unchanged."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = at_most_default("num_return", "num_beams", defaults.NUM_BEAMS)
+    SCHEMA: ClassVar[dict[str, Any]] = _TARGET | at_most_default("num_return", "num_beams", defaults.NUM_BEAMS)
     LENGTH: ClassVar[str] = "max_length"
 
     num_beams: fields.Beams = defaults.NUM_BEAMS

@@ -38,7 +38,7 @@ A_TOKEN: dict[str, Any] = {
 )
 def test_defaults_and_names_are_those_of_the_types(body: type[Any], request_type: type[Any]) -> None:
     assert decode(b'{"state_id": "s"}', body).request(STATE) == request_type(STATE)
-    over_http = {field.name for field in msgspec.structs.fields(body)} - {"state_id", "stream"}
+    over_http = {field.name for field in msgspec.structs.fields(body)} - {"state_id", "prompt", "tokens", "stream"}
     in_python = {field.name for field in dataclasses.fields(request_type)} - {"state", "token_mask"}
     if "sampling" in in_python:
         in_python = in_python - {"sampling"} | {field.name for field in dataclasses.fields(Sampling)}
@@ -66,7 +66,7 @@ def test_every_field_reaches_the_request() -> None:
 def test_a_seed_survives(seed: int) -> None:
     assert decode(token(seed=seed).encode(), TokenBody).request(STATE).sampling.seed == seed
     piece = Piece(**A_TOKEN, probabilities=(0.5,), seed=seed)
-    assert json.loads(msgspec.json.encode(encode.stream_event(piece)))["seed"] == seed
+    assert json.loads(msgspec.json.encode(encode.stream_event("s", piece)))["seed"] == seed
 
 
 def test_integers_will_do_for_numbers() -> None:
@@ -106,9 +106,9 @@ def test_any_bytes_are_decoded_or_refused(data: bytes) -> None:
 def test_a_number_that_is_not_finite_is_never_sent(value: float) -> None:
     result = TokenResult(**A_TOKEN, probabilities=(value,), seed=1)
     with pytest.raises(ModelError):
-        encode.token_answer(result)
+        encode.token_answer("s", result)
     with pytest.raises(ModelError):
-        encode.stream_event(dataclasses.replace(result, probabilities=(0.5,), logprobs=(value,)))
+        encode.stream_event("s", dataclasses.replace(result, probabilities=(0.5,), logprobs=(value,)))
 
 
 def test_an_error_body_has_four_fields_and_tells_no_secrets() -> None:
