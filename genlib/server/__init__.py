@@ -1,7 +1,8 @@
 """The HTTP API: `create_app(engine)` returns a plain ASGI app without globals, which any server can mount.
 
-Read app (the routes), wire (request bodies), decode, handlers, own_states (of calls on a prompt), answers (response
-bodies), encode; then failure, connection and sse (streams), metrics and openapi. run and door are the process of `genlib serve`.
+Read app (the routes), body, decode, wire and fields (request bodies), handlers, own_states (of calls on a prompt),
+encode and answers (response bodies); then failure, connection, threads, sse (streams), metrics, openapi and about.
+run, door and protocol are the process of `genlib serve`.
 """
 
 try:
