@@ -140,7 +140,7 @@ class Loop:
         """Prepares the next step. Returns its work, which may be nothing; its number of tokens; and, if there is no
         work, for how long there may be none."""
         left = self._calls.tidy()
-        if self._scheduler.waiting:
+        if self._scheduler.unsettled:
             self._admit()
         if self._calls.line:
             self._calls.line.serve()
@@ -162,7 +162,9 @@ class Loop:
                 self._scheduler.admit()
                 return
             except Exception as error:
-                self._calls.fail(self._scheduler.waiting[0], error)
+                if self._scheduler.trying is None:
+                    raise
+                self._calls.fail(self._scheduler.trying, error)
 
     def _take_in(self, work: list[tuple[Sequence, int]]) -> None:
         """Notes what a step has computed: keys and values of all its tokens, and the new tokens."""

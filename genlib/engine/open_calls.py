@@ -163,6 +163,9 @@ class OpenCalls:
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
         self._scheduler.replace(gone, new)
 
+    def should_yield(self, job: Job) -> bool:
+        return self._scheduler.should_yield(job)
+
     def generated(self, job: Job) -> None:
         self._scheduler.end(job)
         job.channel.finish_pieces()

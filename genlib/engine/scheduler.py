@@ -3,13 +3,17 @@
     queued jobs (in order) ──start──▶ running sequences ──▶ each step: one token of each that is generating, then
                                                             chunks of those that are in prefill
 
-A job is a running call, and owns one or more sequences. It starts when the batch has room for its sequences and its
-pages are reserved; from then on it is never preempted. Scheduling affects when a result is ready, never the result:
-rows do not depend on each other.
+A job is a running call, and owns one or more sequences, each of which has a row of the batch. It starts when there are
+rows and pages for it; from then on nothing that has begun is preempted. Rows are shared by the calls, not by their
+sequences: a call of many, which could use any number of rows, leaves those of its sequences that end to the calls that
+wait, as long as it has more than its share. Scheduling affects when a result is ready, never the result: rows do not
+depend on each other.
 """
 
 from __future__ import annotations
 
+import math
+import time
 from collections import deque
 from typing import TYPE_CHECKING
 
@@ -19,12 +23,16 @@ from ..jobs.sequence import Sequence, Wants
 if TYPE_CHECKING:
     from ..jobs.base import Job
 
+PACE = 8  # starts that the pace of the queue is averaged over
+LONGEST_RETRY = 3600  # seconds
+
 
 class Scheduler:
     """The waiting jobs and the running sequences.
 
     max_batch: maximum number of sequences per step. chunk: maximum number of tokens per step, raised to max_batch.
     max_queue: maximum number of waiting jobs. promised: for how many of them room is kept (see Line).
+    trying: the job that `admit` gives rows to.
     """
 
     def __init__(self, max_batch: int, chunk: int, max_queue: int) -> None:
@@ -34,55 +42,125 @@ class Scheduler:
         self.promised = 0
         self.waiting: deque[Job] = deque()
         self.running: list[Sequence] = []
-        self._width: dict[Job, int] = {}
+        self.trying: Job | None = None
+        self._jobs: dict[Job, None] = {}  # those that have started, in order
+        self._wanting: dict[Job, None] = {}  # those of them that could use more rows
+        self._started_at = time.monotonic()  # the last one, or that of the wait for the next if that began later
+        self._seconds_each = 0.0  # from one start to the next, while jobs wait: a moving average
 
     @property
     def idle(self) -> bool:
         """Whether nothing is running or waiting."""
-        return not self.running and not self.waiting
+        return not self._jobs and not self.waiting
 
     @property
     def num_jobs(self) -> int:
         """Number of jobs that have started and not ended."""
-        return len(self._width)
+        return len(self._jobs)
 
     @property
     def has_room(self) -> bool:
         """Whether one more job may wait."""
         return len(self.waiting) + self.promised < self.max_queue
 
+    @property
+    def unsettled(self) -> bool:
+        """Whether some job is waiting for rows or pages."""
+        return bool(self.waiting or self._wanting)
+
+    @property
+    def num_free(self) -> int:
+        """Rows that no job has."""
+        return self.max_batch - sum(job.width for job in self._jobs)
+
     def submit(self, job: Job) -> None:
         """Puts a job at the end of the queue. Raises QueueFull."""
         if not self.has_room:
-            raise QueueFull(f"the queue is full: {self.max_queue} calls are waiting; try again in a second")
+            seconds = self.expected_wait()
+            message = f"the queue is full: {self.max_queue} calls are waiting; try again in {seconds} s"
+            raise QueueFull(message, retry_after=seconds)
+        if not self.waiting:
+            self._started_at = time.monotonic()
         self.waiting.append(job)
 
+    def expected_wait(self) -> int:
+        """In how many seconds a job that came now would start: the queue at the pace of late, or slower if that has
+        become slower."""
+        each = max(self._seconds_each, time.monotonic() - self._started_at)
+        return max(1, min(math.ceil(each * (len(self.waiting) + 1)), LONGEST_RETRY))
+
     def admit(self) -> None:
-        """Starts waiting jobs in order while there is room in the batch and enough pages.
+        """Gives rows to the jobs that have none left but could use some, then to waiting jobs in order while there are
+        rows and pages, and then to those that could use more.
 
         The first that does not fit blocks those after it, so that small calls never starve a large one.
         """
-        while self.waiting:
-            job = self.waiting[0]
-            if sum(self._width.values()) + job.width > self.max_batch:
-                return
-            sequences = job.start()
-            if sequences is None:
-                return
-            self.waiting.popleft()
-            self._width[job] = job.width
-            self.running += sequences
+        resting = [job for job in self._wanting if not job.width]
+        for job in resting:
+            self._grow(job)
+        if all(job.width for job in resting):
+            while self.waiting and self._start(self.waiting[0]):
+                pass
+            while not self.waiting and sum(self._grow(job) for job in list(self._wanting)):
+                pass
+        self.trying = None
+
+    def _start(self, job: Job) -> bool:
+        if job.least > self.num_free:
+            return False
+        self.trying = job
+        job.width = max(job.least, min(job.most, self.num_free, self._share()))
+        sequences = job.start()
+        if sequences is None:
+            return False
+        self.waiting.popleft()
+        self._jobs[job] = None
+        if job.more:
+            self._wanting[job] = None
+        self.running += sequences
+        now = time.monotonic()
+        self._seconds_each += (now - self._started_at - self._seconds_each) / PACE
+        self._started_at = now
+        return True
+
+    def _grow(self, job: Job) -> bool:
+        """One more sequence of a job, if there are a row and pages for it."""
+        if not self.num_free:
+            return False
+        self.trying = job
+        new = job.grow()
+        self.running += new
+        job.width += len(new)
+        if not job.more:
+            self._wanting.pop(job, None)
+        return bool(new)
+
+    def _share(self) -> int:
+        """Rows of each call, if all had as many."""
+        return max(1, self.max_batch // (len(self._jobs) + len(self.waiting)))
+
+    def should_yield(self, job: Job) -> bool:
+        """Whether a job of many sequences should leave the row of one that has ended to the calls that wait."""
+        if not self.waiting or job.width <= self._share():
+            return False
+        return self.waiting[0].least <= self.max_batch - sum(other.least for other in self._jobs)
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
-        """Replaces a running sequence by others of its job."""
+        """Replaces a running sequence by others of its job, which leaves its row if there are none."""
         self.running = [s for s in self.running if s is not gone] + new
+        if not new:
+            gone.job.width -= 1
+            if gone.job.more:
+                self._wanting[gone.job] = None
 
     def end(self, job: Job) -> None:
         """Removes a job, waiting or running, and its sequences."""
-        if self._width.pop(job, None) is None:
-            self.waiting = deque(j for j in self.waiting if j is not job)
-        else:
+        if job in self._jobs:
+            del self._jobs[job]
+            self._wanting.pop(job, None)
             self.running = [s for s in self.running if s.job is not job]
+        else:
+            self.waiting = deque(j for j in self.waiting if j is not job)
 
     def plan(self) -> list[tuple[Sequence, int]]:
         """The work of the next step: sequences and the number of tokens each feeds, those that want a token first.
@@ -100,7 +178,7 @@ class Scheduler:
     def _plan_chunks(self, work: list[tuple[Sequence, int]], budget: int) -> None:
         """Adds the sequences with more than one token to feed. A step has at most max_batch rows of logits: each
         sequence may use one, and the spare ones go to sequences that are being scored."""
-        spare_rows = self.max_batch - sum(self._width.values())
+        spare_rows = self.num_free
         for s in self.running:
             if s.pending <= 1 or budget <= 0:
                 continue

@@ -23,6 +23,9 @@ class Runner(Protocol):
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
         """Replaces a running sequence by others of its job."""
 
+    def should_yield(self, job: Job) -> bool:
+        """Whether the row of a sequence that has ended should go to other calls, though there are more to begin."""
+
     def generated(self, job: Job) -> None:
         """All tokens of a call that is held have been drawn; it ends when its consumer asks for that, or leaves."""
 
@@ -48,14 +51,14 @@ class Resources:
 class Job(ABC):
     """A running call. It owns the entries of its sequences, and frees each one or hands it over.
 
-    width: maximum number of sequences that it runs at a time. record: a copy of the state's at the time of the call.
-    ended: see OpenCalls.
+    width: rows of the batch that it has, one for each sequence; given by the scheduler, no fewer than `least` at its
+    start, and no more than `most`. record: a copy of the state's at the time of the call. ended: see OpenCalls.
 
     Methods are called with the engine's lock held: `claim`, `settle` and `abandon` by any thread, even while a step
     uses what the job holds; the others by the engine's thread, between steps.
     """
 
-    width = 1
+    width = least = most = 1
 
     def __init__(self, use: Resources, channel: Channel, state: State) -> None:
         """Raises StateNotFound."""
@@ -83,6 +86,15 @@ class Job(ABC):
     @abstractmethod
     def start(self) -> list[Sequence] | None:
         """Reserves all pages that it can need and returns its first sequences; None if there are too few pages now."""
+
+    @property
+    def more(self) -> int:
+        """How many sequences are left to begin, each of which could use a row."""
+        return 0
+
+    def grow(self) -> list[Sequence]:
+        """Begins one of them; none if there are too few pages, or it cannot begin yet."""
+        return []
 
     def settle(self, taken: int | None) -> Answer:
         """Commits all tokens, or those of the first `taken` pieces of a stream. The answer is what was committed."""

@@ -49,7 +49,7 @@ class BeamJob(BranchingJob):
         """stops: as SearchSlots.compile gives them, of the request or of the state."""
         super().__init__(use, channel, request.state)
         self.request = request
-        self.width = request.num_beams
+        self.width = self.least = self.most = request.num_beams
         self._stops = stops
         self._slots = use.searches
         self._slot: Slot | None = None

@@ -39,8 +39,8 @@ class MultiJob(WavesJob):
         start = len(self.record.tokens)
         return 1 + pages_for(start + self._max_tokens) - pages_for(start)
 
-    def _num_tickets(self) -> int:
-        return self.request.n if self.request.keep_states else self.width
+    def _least_tickets(self) -> int:
+        return self.request.n if self.request.keep_states else 1
 
     def _start_sequence(self, i: int) -> Sequence:
         c = self._next_continuation()

@@ -13,7 +13,7 @@ from .sequence import Sequence
 
 
 class WavesJob(BranchingJob):
-    """`count` sequences that start from the same tokens, `width` at a time: each that ends makes room for the next.
+    """`count` sequences that start from the same tokens, each when the batch has a row and the pool has pages for it.
 
     A ticket is an entry that holds the pages of a sequence that has not begun.
     """
@@ -21,7 +21,7 @@ class WavesJob(BranchingJob):
     def __init__(self, use: Resources, channel: Channel, state: State, count: int) -> None:
         """Raises StateNotFound."""
         super().__init__(use, channel, state)
-        self.width = min(count, use.max_batch)
+        self.most = min(count, use.max_batch)
         self._count = count
         self._begun = 0
         self._tickets: list[int] = []
@@ -34,25 +34,30 @@ class WavesJob(BranchingJob):
     def _start_sequence(self, i: int) -> Sequence:
         """The i-th sequence, for which pages are there."""
 
-    def _num_tickets(self) -> int:
-        """How many sequences hold pages at a time."""
-        return self.width
+    def _least_tickets(self) -> int:
+        """How many sequences must have pages at the start."""
+        return 1
 
     def pages_needed(self) -> int:
-        return pages_for(len(self.record.tokens)) + self._num_tickets() * self._pages_each()
+        return pages_for(len(self.record.tokens)) + self._least_tickets() * self._pages_each()
 
     def start(self) -> list[Sequence] | None:
         base = self._open_base()
-        while base is not None and len(self._tickets) < self._num_tickets():
-            ticket = self._ticket(self._pages_each())
-            if ticket is None:
+        while base is not None and len(self._tickets) < max(self.width, self._least_tickets()):
+            if not self._take_ticket():
                 break
-            self._tickets.append(ticket)
-        if base is None or len(self._tickets) < self._num_tickets():
+        if base is None or len(self._tickets) < self._least_tickets():
             self.release()
             self._tickets.clear()
             return None
+        self.width = min(self.width, len(self._tickets))
         return self._start_base(base)
+
+    def _take_ticket(self) -> bool:
+        ticket = self._ticket(self._pages_each())
+        if ticket is not None:
+            self._tickets.append(ticket)
+        return ticket is not None
 
     def _spread(self) -> list[Sequence]:
         return [self._next_sequence() for _ in range(self.width)]
@@ -62,12 +67,16 @@ class WavesJob(BranchingJob):
         self._begun += 1
         return self._start_sequence(self._begun - 1)
 
+    @property
+    def more(self) -> int:
+        return self._count - max(self._begun, self.width)  # before it spreads, as many are about to begin as have rows
+
+    def grow(self) -> list[Sequence]:
+        spread = self._begun > 0
+        can_begin = spread and self.more and (self._tickets or self._take_ticket())
+        return [self._next_sequence()] if can_begin else []
+
     def _successor(self) -> list[Sequence]:
-        """The sequence that replaces one that has ended, if any is left to start."""
-        if self._begun == self._count:
-            return []
-        if not self._tickets:
-            ticket = self._ticket(self._pages_each())
-            assert ticket is not None, "the sequence that ended held as many pages"
-            self._tickets.append(ticket)
-        return [self._next_sequence()]
+        """The sequence that replaces one that has ended: if any is left to begin, if its pages are not needed by others
+        (equal pages are held once, so that fewer may come back than it held), and if its row is not."""
+        return [] if self.use.runner.should_yield(self) else self.grow()

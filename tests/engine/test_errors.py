@@ -109,7 +109,7 @@ class TestErrors:
         with pytest.raises(genlib.ContextLengthExceeded):
             state.append("1234567")
         with pytest.raises(genlib.OutOfCapacity, match="pages"):
-            genlib.generate_multi(state, n=60, max_tokens=6)
+            genlib.generate_multi(state, n=60, max_tokens=6, keep_states=True)
         with pytest.raises(genlib.InvalidRequest, match="num_beams"):
             genlib.beam_search(state, num_beams=65, max_length=2)
         assert state.num_tokens == 250

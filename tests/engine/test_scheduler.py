@@ -6,23 +6,26 @@ import sys
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support.jobs import FakeJob, FakeWaves
 
 from genlib.engine.scheduler import Scheduler
 from genlib.errors import QueueFull
-from genlib.jobs.sequence import Sequence, Wants
+from genlib.jobs.sequence import Wants
 
 
-class FakeJob:
-    def __init__(self, width=1, pending=1, wants=Wants.TOKEN, *, has_pages=True):
-        self.width, self.wants, self.pending, self.has_pages = width, wants, pending, has_pages
-        self.cancelled = False
-        self.sequences = []
+def end_one(scheduler, job):
+    """The first running sequence of a job of many ends."""
+    gone = next(s for s in scheduler.running if s.job is job)
+    scheduler.replace(gone, [] if scheduler.should_yield(job) else job.grow())
+    if not job.more and not any(s.job is job for s in scheduler.running):
+        scheduler.end(job)
+    scheduler.admit()
 
-    def start(self):
-        if not self.has_pages:
-            return None
-        self.sequences = [Sequence(self, i, self.pending, 0, self.wants) for i in range(self.width)]
-        return self.sequences
+
+def rows_of(scheduler, job):
+    rows = sum(s.job is job for s in scheduler.running)
+    assert rows == job.width
+    return rows
 
 
 def make(jobs, max_batch=4, chunk=8, max_queue=100):
@@ -76,6 +79,112 @@ def test_scoring_uses_only_spare_rows():
     scheduler.running[1].logits_from = 10
     (_, score) = scheduler.plan()
     assert score[1] == 10 + 1 + 2
+
+
+def test_a_call_of_many_leaves_rows_to_those_that_wait_and_takes_them_again():
+    many, one, two = FakeWaves(100), FakeJob(), FakeJob()
+    scheduler = make([many], max_batch=8)
+    assert rows_of(scheduler, many) == 8
+    scheduler.submit(one)
+    scheduler.submit(two)
+    scheduler.admit()
+    assert list(scheduler.waiting) == [one, two]
+    end_one(scheduler, many)
+    end_one(scheduler, many)
+    assert not scheduler.waiting
+    assert rows_of(scheduler, many) == 6
+    scheduler.end(one)
+    scheduler.admit()
+    assert rows_of(scheduler, many) == 7
+
+
+def test_two_calls_of_many_share_the_rows():
+    first, second = FakeWaves(100), FakeWaves(100)
+    scheduler = make([first], max_batch=8)
+    scheduler.submit(second)
+    for _ in range(20):
+        end_one(scheduler, first)
+    assert rows_of(scheduler, first) + rows_of(scheduler, second) == 8
+    assert rows_of(scheduler, second) >= 1
+    scheduler.end(first)
+    scheduler.admit()
+    assert rows_of(scheduler, second) == 8
+
+
+def test_no_rows_are_left_to_a_search_that_cannot_have_them():
+    """It needs them all; the call of many keeps one until it ends."""
+    many, search = FakeWaves(20), FakeJob(width=8)
+    scheduler = make([many], max_batch=8)
+    scheduler.submit(search)
+    for _ in range(12):
+        end_one(scheduler, many)
+        assert rows_of(scheduler, many) == 8
+    while many.width:
+        end_one(scheduler, many)
+    assert rows_of(scheduler, search) == 8
+
+
+def test_a_call_of_many_that_has_no_row_left_comes_before_all_that_wait():
+    many, one = FakeWaves(5), FakeJob()
+    scheduler = make([many], max_batch=1)
+    many.has_pages = False
+    scheduler.submit(one)
+    end_one(scheduler, many)
+    assert rows_of(scheduler, many) == 0
+    assert list(scheduler.waiting) == [one]
+    assert not scheduler.idle
+    many.has_pages = True
+    scheduler.admit()
+    assert rows_of(scheduler, many) == 1
+
+
+def test_retry_after_is_the_wait(monkeypatch):
+    now = 100.0
+    monkeypatch.setattr("genlib.engine.scheduler.time.monotonic", lambda: now)
+    running = FakeJob(width=4)
+    scheduler = make([running], max_queue=3)
+    now += 1000  # idle, as far as the queue is concerned
+    for _ in range(3):
+        scheduler.submit(FakeJob(width=4))
+    now += 5
+    with pytest.raises(QueueFull, match="try again in 20 s") as caught:
+        scheduler.submit(FakeJob())
+    assert caught.value.retry_after == 20, "4 in the queue, of which the first has waited 5 s"
+    for _ in range(60):
+        scheduler.end(scheduler.running[0].job)
+        scheduler.admit()
+        scheduler.submit(FakeJob(width=4))
+        now += 2
+    with pytest.raises(QueueFull) as caught:
+        scheduler.submit(FakeJob())
+    assert 8 <= caught.value.retry_after <= 9, "one starts every 2 s"
+
+
+@given(
+    plan=st.lists(st.tuples(st.integers(0, 2), st.integers(1, 12), st.booleans()), max_size=30),
+    ends=st.lists(st.integers(0, 10), max_size=200),
+)
+def test_rows_are_conserved_and_nobody_starves(plan, ends):
+    scheduler, jobs = Scheduler(6, 6, 1000), []
+    for i, (kind, size, _) in enumerate(plan):
+        jobs.append(FakeWaves(size) if kind else FakeJob(width=min(size, 6)))
+        scheduler.submit(jobs[-1])
+        scheduler.admit()
+        if scheduler.running and i < len(ends):
+            job = scheduler.running[ends[i] % len(scheduler.running)].job
+            end_one(scheduler, job) if isinstance(job, FakeWaves) else scheduler.end(job)
+            scheduler.admit()
+        assert sum(job.width for job in jobs if any(s.job is job for s in scheduler.running)) <= 6
+        assert len(scheduler.running) <= 6
+    for _ in range(1000):
+        if scheduler.idle:
+            break
+        job = scheduler.running[0].job
+        end_one(scheduler, job) if isinstance(job, FakeWaves) else scheduler.end(job)
+        scheduler.admit()
+    assert scheduler.idle
+    assert scheduler.num_free == 6
+    assert all(job.more == 0 for job in jobs)
 
 
 @given(
