@@ -1,4 +1,4 @@
-"""The safetensors format: which tensor is where in which file.
+"""The safetensors format: which tensor is where in which file, and its bytes.
 
 A file is the length of the header (64 bits, little-endian), the header (JSON: name → dtype, shape, offsets) and the
 data, which the tensors fill without gaps or overlaps.
@@ -8,11 +8,16 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+import numpy.typing as npt
+
 from ..errors import CheckpointError
+from .checksum import Checksum
 from .fields import file_size, is_there, read_object
 
 ITEM_SIZES = {
@@ -28,6 +33,7 @@ ITEM_SIZES = {
     "U16": 2,
 }
 ITEM_SIZES |= {"I8": 1, "U8": 1, "BOOL": 1, "F8_E4M3": 1, "F8_E5M2": 1}
+_PIECE = 1 << 20  # bytes per read: a multiple of checksum.BLOCK, small enough to be checksummed from the cache
 _LARGEST_HEADER = 100_000_000  # the format's own limit
 _LARGEST_TENSOR = 2**44  # elements
 
@@ -162,3 +168,31 @@ def _check_extents(path: Path, entries: list[Entry], start: int, total: int, pro
         position += entry.size
     if position != total:
         problems.append(f"{path.name}: corrupt: {total - position} bytes belong to no tensor")
+
+
+def read_data(entry: Entry, out: npt.NDArray[np.uint8] | None, report: Callable[[int], None] | None) -> bytes:
+    """Returns the checksum of a tensor's bytes, and reads them into `out` [entry.size] if given.
+
+    report: called with the size of each piece that was read. Raises CheckpointError if the file cannot be read or has
+    become shorter.
+    """
+    checksum = Checksum()
+    scratch = np.empty(min(_PIECE, entry.size), np.uint8) if out is None else out
+    try:
+        with entry.path.open("rb", buffering=0) as file:
+            file.seek(entry.start)
+            for start in range(0, entry.size, _PIECE):
+                count = min(_PIECE, entry.size - start)
+                piece = scratch[:count] if out is None else out[start : start + count]
+                view = piece.data
+                while view:
+                    got = file.readinto(view)
+                    if not got:
+                        raise CheckpointError(f"{entry.path} was truncated while being read")
+                    view = view[got:]
+                checksum.update(piece)
+                if report is not None:
+                    report(count)
+    except OSError as error:
+        raise CheckpointError(f"{entry.path} cannot be read: {error.strerror}") from error
+    return checksum.digest()

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Literal, cast
 
@@ -18,35 +18,39 @@ import numpy.typing as npt
 
 from ..errors import CheckpointError
 from ..ops.tensor import Tensor
-from .checksum import Checksum
 from .config import ModelConfig
 from .fields import raise_problems
-from .shards import Entry, find_tensors
+from .shards import Entry, find_tensors, read_data
 
 TensorType = Literal["F32", "BF16", "F16"]
+Progress = Callable[[int, int], None]  # bytes of weights read so far, and in all
 
 _ARRAYS = {"F32": "<f4", "BF16": "<u2", "F16": "<u2"}
-_PIECE = 1 << 20  # bytes per read: a multiple of checksum.BLOCK, small enough to be checksummed from the cache
 _INVERSE_FREQUENCIES = re.compile(r".*\.rotary_emb\.inv_freq")  # buffers in old checkpoints; genlib computes them
 
 
 class Checkpoint:
     """The tensors of a folder: names, dtypes and shapes are known at once, data is read one tensor at a time."""
 
-    __slots__ = ("_checksums", "_entries", "folder")
+    __slots__ = ("_checksums", "_entries", "_num_read", "_on_progress", "folder")
 
-    def __init__(self, folder: Path, entries: dict[str, Entry]) -> None:
+    def __init__(self, folder: Path, entries: dict[str, Entry], on_progress: Progress | None = None) -> None:
         self.folder = folder
+        self._on_progress = on_progress
+        self._num_read = 0  # bytes of the tensors that were read, each counted once
         self._entries = dict(sorted(entries.items()))
         self._checksums: dict[str, bytes] = {}
 
     @staticmethod
-    def open(folder: Path) -> Checkpoint:
-        """Reads the headers. Raises CheckpointError, which lists all missing, truncated and corrupt files."""
+    def open(folder: Path, on_progress: Progress | None = None) -> Checkpoint:
+        """Reads the headers. on_progress: told of each piece of data that is read.
+
+        Raises CheckpointError, which lists all missing, truncated and corrupt files.
+        """
         problems: list[str] = []
         entries = find_tensors(folder, problems)
         raise_problems(folder, problems)
-        return Checkpoint(folder, entries)
+        return Checkpoint(folder, entries, on_progress)
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -84,7 +88,7 @@ class Checkpoint:
         if entry.dtype not in _ARRAYS:
             raise CheckpointError(f"{name} must be F32, BF16 or F16, got {entry.dtype}; convert the weights")
         data = np.empty(entry.shape, _ARRAYS[entry.dtype])
-        self._checksums[name] = _read(entry, data.reshape(-1).view(np.uint8))
+        self._read(entry, data.reshape(-1).view(np.uint8))
         return Tensor(name, cast("TensorType", entry.dtype), data)
 
     def checksum(self, name: str) -> bytes:
@@ -93,7 +97,7 @@ class Checkpoint:
         Computed while `tensor` reads the data; if it has not, the data is read now.
         """
         if name not in self._checksums:
-            self._checksums[name] = _read(self._entry(name), None)
+            self._read(self._entry(name), None)
         return self._checksums[name]
 
     def digest(self) -> str:
@@ -108,32 +112,19 @@ class Checkpoint:
             total.update(self.checksum(name))
         return total.hexdigest()
 
+    def _read(self, entry: Entry, out: npt.NDArray[np.uint8] | None) -> None:
+        report = self._advance if self._on_progress is not None and entry.name not in self._checksums else None
+        self._checksums[entry.name] = read_data(entry, out, report)
+
+    def _advance(self, num_bytes: int) -> None:
+        self._num_read += num_bytes
+        assert self._on_progress is not None
+        self._on_progress(self._num_read, self.num_bytes())
+
     def _entry(self, name: str) -> Entry:
         if name not in self._entries:
             raise CheckpointError(f"the checkpoint {self.folder} has no tensor {name!r}")
         return self._entries[name]
-
-
-def _read(entry: Entry, out: npt.NDArray[np.uint8] | None) -> bytes:
-    """Returns the checksum of a tensor's bytes, and reads them into `out` [entry.size] if given."""
-    checksum = Checksum()
-    scratch = np.empty(min(_PIECE, entry.size), np.uint8) if out is None else out
-    try:
-        with entry.path.open("rb", buffering=0) as file:
-            file.seek(entry.start)
-            for start in range(0, entry.size, _PIECE):
-                count = min(_PIECE, entry.size - start)
-                piece = scratch[:count] if out is None else out[start : start + count]
-                view = piece.data
-                while view:
-                    got = file.readinto(view)
-                    if not got:
-                        raise CheckpointError(f"{entry.path} was truncated while being read")
-                    view = view[got:]
-                checksum.update(piece)
-    except OSError as error:
-        raise CheckpointError(f"{entry.path} cannot be read: {error.strerror}") from error
-    return checksum.digest()
 
 
 def expected_tensors(config: ModelConfig) -> dict[str, tuple[int, ...]]:

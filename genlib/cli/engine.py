@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import re
+import sys
 
 from ..engine.engine import Engine
+from .progress import shown
 
 _UNITS = {"": 1, "k": 1 << 10, "m": 1 << 20, "g": 1 << 30}
 
@@ -33,7 +35,8 @@ def _size(text: str) -> int:
 
 
 def make_engine(args: argparse.Namespace) -> Engine:
-    """Creates the engine from the parsed arguments."""
+    """Creates the engine from the parsed arguments. A terminal on standard error shows how far its model is loaded."""
     names = ("device", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
-    return Engine(args.model, **given)
+    with shown(sys.stderr) as on_progress:
+        return Engine(args.model, on_progress=on_progress, **given)

@@ -5,14 +5,14 @@ from __future__ import annotations
 import os
 import time
 import warnings
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from ..calls.call import Call
 from ..calls.channel import Channel
 from ..calls.group import CallGroup
 from ..calls.requests import GenerateToken, Request, Score, ScoreMany
 from ..calls.results import R, TokenResult
-from ..checks import as_list, check_bool, is_number, refuse
+from ..checks import check_bool, is_number, refuse
 from ..errors import QueueFull
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
@@ -20,8 +20,6 @@ from ..jobs.search_slots import SearchSlots
 from ..model.base import LoadedModel
 from ..model.load import load
 from ..states.cache import pages_for
-from ..states.score import ScoreResult
-from ..states.state import State
 from .batch import Batch
 from .bell import Bell
 from .keeper import Keeper
@@ -49,6 +47,7 @@ class Engine(Keeper):
     max_queue: maximum number of queued calls, at least 1; more raise QueueFull. Default 256.
     batch_invariant: whether results must not depend on the batch. On the CPU they never do. Default True.
     state_dir: for durable states; not supported in this version: must be None.
+    on_progress: called while the weights are read, with the number of bytes read so far, and in all. Default None.
     Raises CheckpointError, BackendError, InvalidRequest (which names the option).
     """
 
@@ -65,6 +64,7 @@ class Engine(Keeper):
         max_queue: int = 256,
         batch_invariant: bool = True,
         state_dir: str | os.PathLike[str] | None = None,
+        on_progress: Callable[[int, int], None] | None = None,
     ) -> None:
         options = Options(
             threads=threads,
@@ -75,7 +75,7 @@ class Engine(Keeper):
             batch_invariant=batch_invariant,
             state_dir=state_dir,
         )
-        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads)
+        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads, on_progress)
         self.eos_ids = loaded.eos_ids
         self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
@@ -240,10 +240,3 @@ class Engine(Keeper):
             except BaseException:
                 job.abandon()
                 raise
-
-    def score(self, state: State, text: str) -> Call[ScoreResult]:
-        return self.submit(Score(state, self.tokenize(text)))
-
-    def score_many(self, state: State, texts: Sequence[str]) -> Call[tuple[ScoreResult, ...]]:
-        given = as_list("texts", "be a list of strings", texts)
-        return self.submit(ScoreMany(state, tuple(self.tokenize(text, f"texts[{i}]") for i, text in enumerate(given))))

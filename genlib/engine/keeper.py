@@ -8,7 +8,9 @@ from collections.abc import Sequence
 from contextlib import nullcontext
 
 from ..calls.call import Call
-from ..checks import check_exactly_one, check_int, check_stop_sequences, check_text
+from ..calls.requests import Request, Score, ScoreMany
+from ..calls.results import R
+from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text
 from ..errors import InvalidRequest
 from ..model.base import LoadedModel
 from ..states.cache import Cache
@@ -139,9 +141,16 @@ class Keeper(ABC):
             self.store.close(state)
 
     @abstractmethod
+    def submit(
+        self, request: Request[R], *, stream: bool = False, timeout: float | None = None, wait: bool = False
+    ) -> Call[R]:
+        """Starts a call, or queues it."""
+
     def score(self, state: State, text: str) -> Call[ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state. See State.score."""
+        return self.submit(Score(state, self.tokenize(text)))
 
-    @abstractmethod
     def score_many(self, state: State, texts: Sequence[str]) -> Call[tuple[ScoreResult, ...]]:
         """The same of many texts, each as if it were alone."""
+        given = as_list("texts", "be a list of strings", texts)
+        return self.submit(ScoreMany(state, tuple(self.tokenize(text, f"texts[{i}]") for i, text in enumerate(given))))

@@ -7,7 +7,7 @@ import os
 from pathlib import Path
 
 from ..checkpoint.config import ModelConfig
-from ..checkpoint.weights import Checkpoint, check
+from ..checkpoint.weights import Checkpoint, Progress, check
 from ..checks import refuse
 from ..errors import BackendError, CheckpointError
 from ..ops import select
@@ -27,14 +27,18 @@ def load(
     device: str = "auto",
     dtype: str = "auto",
     threads: int | None = None,
+    on_progress: Progress | None = None,
 ) -> LoadedModel:
     """Loads a checkpoint folder, or the embedded model if `model` is None.
 
-    device: "auto" or "cpu". dtype: of the weights; one of DTYPES. threads: as for Engine. Raises CheckpointError, which
-    lists everything that is wrong with the folder, BackendError for an unsupported device, InvalidRequest for a dtype.
+    device: "auto" or "cpu". dtype: of the weights; one of DTYPES. threads, on_progress: as for Engine. Raises
+    CheckpointError, which lists everything that is wrong with the folder, BackendError for an unsupported device,
+    InvalidRequest for the others.
     """
     if dtype not in DTYPES:
         raise refuse("dtype", f"be one of {', '.join(DTYPES)}", dtype)
+    if on_progress is not None and not callable(on_progress):
+        raise refuse("on_progress", "be a function of two numbers, or None", on_progress)
     if device not in ("auto", "cpu"):
         raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device")
     folder = EMBEDDED if model is None else Path(model)
@@ -42,7 +46,7 @@ def load(
         raise CheckpointError(f"{folder} is not a folder; download the checkpoint and pass its folder")
     config = ModelConfig.load(folder)
     tokenizer = Tokenizer.load(folder, vocab_size=config.vocab_size, control_ids=config.eos_ids)
-    checkpoint = Checkpoint.open(folder)
+    checkpoint = Checkpoint.open(folder, on_progress)
     check(checkpoint, config)
     ops = select("cpu", threads)
     try:

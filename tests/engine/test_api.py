@@ -126,6 +126,7 @@ def test_create_state_refuses(engine, options, param):
         ("dtype", "int8"),
         ("batch_invariant", 1),
         ("state_dir", "states"),
+        ("on_progress", 5),
     ],
 )
 def test_engine_refuses(option, value):
