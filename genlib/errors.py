@@ -115,7 +115,7 @@ class CallTimeout(GenlibError, TimeoutError):
 
 
 class ReentrantCall(GenlibError):
-    """A token mask called the engine that was asking it."""
+    """A token mask called the engine that was asking it, or a finaliser or signal handler one that it interrupted."""
 
     status, code = 500, "reentrant_call"
 

@@ -1,12 +1,14 @@
 """What a call's job tells its handle: pieces that can be taken, then the end.
 
-The job writes, with its engine's lock held; any thread or event loop reads. Nothing here is reached by a finaliser.
+The job writes and wakes, with its engine's lock held; any thread or event loop reads. Nothing here is reached by a
+finaliser of genlib's own.
 """
 
 from __future__ import annotations
 
 import threading
 import time
+from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
@@ -39,8 +41,7 @@ class Channel:
         self._answer: Answer | None = None
         self._result: Result | None = None
         self._making = threading.RLock()
-        self._lock = threading.Lock()
-        self._wakers: list[Callable[[], None]] = []
+        self._wakers: deque[Callable[[], None]] = deque()  # no lock: a signal handler would wait for it for ever
 
     @property
     def ended(self) -> bool:
@@ -73,10 +74,9 @@ class Channel:
         self._wake()
 
     def _wake(self) -> None:
-        with self._lock:
-            while self._wakers:  # each is kept until it was called, lest an interrupt lose one
-                self._wakers[-1]()
-                self._wakers.pop()
+        while self._wakers:  # each is kept until it was called, lest an interrupt lose one
+            self._wakers[0]()
+            self._wakers.popleft()
 
     # The handle's side.
 
@@ -107,13 +107,13 @@ class Channel:
     def on_change(self, ready: Callable[[], bool], wake: Callable[[], None]) -> bool:
         """Has wake() called at the next change, unless ready() holds already, which it then returns.
 
-        wake() is called by the engine's thread: it must be quick, and must not raise.
+        wake() is called by the engine's thread: it must be quick, and must not raise. It may be called although ready()
+        held; the job changes what ready() reads first, and wakes then, so that one of the two sees the other.
         """
-        with self._lock:
-            if ready():
-                return True
-            self._wakers.append(wake)
-            return False
+        if ready():
+            return True
+        self._wakers.append(wake)
+        return ready()
 
 
 def _release(lock: threading.Lock) -> None:

@@ -131,7 +131,6 @@ class Engine(Keeper):
     def stats(self) -> EngineStats:
         """A snapshot of the engine's counters and current load."""
         with self.lock:
-            self.calls.heed()
             table, loop = self.cache.table, self.loop
             return EngineStats(
                 num_states=len(self.store),
@@ -223,7 +222,6 @@ class Engine(Keeper):
         self._limits.check_request(request)
         prepared = prepare(self._resources, request, self.read(request.state).stop_sequences)
         with self.lock:
-            self.calls.heed()
             self.calls.check_open()
             record = self.store.read(request.state)
             ended = record.finished and not isinstance(request, Score | ScoreMany)

@@ -33,10 +33,9 @@ class Keeper(ABC):
         self._limits = limits
 
     @property
-    def lock(self) -> threading.Lock:
-        """Guards the states, the pages and the scheduler."""
-        self.calls.check_caller()
-        return self.calls.lock
+    def lock(self) -> threading.RLock:
+        """Guards the states, the pages and the scheduler. For `with`: see OpenCalls.lock_for_use."""
+        return self.calls.lock_for_use()
 
     def create_state(
         self,
@@ -60,7 +59,6 @@ class Keeper(ABC):
         self._limits.check_context(len(ids), name)
         check_text("namespace", namespace)
         with self.lock:
-            self.calls.heed()
             self.calls.check_open()
             return self.store.add(Record.given(ids, stops, self.store.namespace(namespace)))
 
@@ -76,20 +74,17 @@ class Keeper(ABC):
     def state(self, state_id: str) -> State:
         """The state with this id. Raises StateNotFound."""
         with self.lock:
-            self.calls.heed()
             return self.store.get(state_id)
 
     def states(self) -> list[State]:
         """All states, oldest first."""
         with self.lock:
-            self.calls.heed()
             return self.store.all()
 
     def read(self, state: State) -> Record:
         """The record of a state. Raises StateNotFound if the state is closed."""
-        if self.calls.any_posted and not self.calls.on_thread:
-            with self.lock:
-                self.calls.heed()
+        if self.calls.any_posted and not (self.calls.on_thread or self.calls.owned):
+            self.calls.lock_for_use()
         return self.store.read(state)
 
     def text(self, state: State) -> str:
@@ -101,7 +96,6 @@ class Keeper(ABC):
     def fork(self, state: State) -> State:
         """See State.fork."""
         with self.lock:
-            self.calls.heed()
             self.calls.check_open()
             return self.store.fork(state)
 
@@ -122,21 +116,18 @@ class Keeper(ABC):
         self._check_text_fits("text", check_text("text", text), len(self.read(state).tokens))
         token_ids = self.tokenize(text)
         with self.lock:
-            self.calls.heed()
             self._limits.check_context(len(self.store.read(state).tokens) + len(token_ids), "text")
             self.store.append(state, token_ids)
 
     def truncate(self, state: State, num_tokens: int) -> None:
         """See State.truncate."""
         with self.lock:
-            self.calls.heed()
             check_int("num_tokens", num_tokens, 1, len(self.store.read(state).tokens))
             self.store.truncate(state, num_tokens)
 
     def close_state(self, state: State) -> None:
         """See State.close."""
         with self.lock:
-            self.calls.heed()
             self.calls.drop_unread(self.store.writer(state))
             self.store.close(state)
 

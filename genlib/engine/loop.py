@@ -82,7 +82,9 @@ class Loop:
 
     def close(self, *, wait: float | None) -> None:
         """Ends all calls with EngineClosed, and the thread; waits for it for so many seconds, None for as long as it
-        takes. Finalisers must not wait. Idempotent."""
+        takes. Finalisers must not wait. Idempotent. Raises ReentrantCall."""
+        if wait != 0:
+            self._calls.check_outermost()
         self.closed = True
         self._calls.bell.ring()
         if wait != 0 and threading.current_thread() is not self._thread:

@@ -26,6 +26,8 @@ from .scheduler import Scheduler
 
 log = logging.getLogger("genlib")
 
+_REMEDY = "have it note what is to be done, and do that later, or on a thread of its own that nobody waits for"
+
 
 class End(NamedTuple):
     """See CallOwner.end."""
@@ -36,13 +38,14 @@ class End(NamedTuple):
 
 
 class OpenCalls:
-    """Jobs by their calls' channels. `lock` guards them, the states and the scheduler, and is never taken twice.
+    """Jobs by their calls' channels. `lock` guards them, the states and the scheduler, and is never taken twice: it is
+    an RLock for knowing, even between two bytecodes, whether this thread has it.
 
-    thread_id: of the engine's thread, which takes the lock itself. Every user of the lock heeds what was posted first.
+    thread_id: of the engine's thread, which takes the lock itself; all others take `lock_for_use`.
     """
 
     def __init__(self, scheduler: Scheduler, bell: Bell) -> None:
-        self.lock = threading.Lock()
+        self.lock = threading.RLock()
         self.bell = bell
         self.thread_id: int | None = None
         self.stepping = False  # whether a step is using what jobs hold
@@ -62,7 +65,24 @@ class OpenCalls:
         if os.getpid() != self._process:
             raise EngineForked("this engine was made before a fork; make one in this process")
         if self.on_thread:
-            raise ReentrantCall("a token mask must not use the engine that asks it")
+            raise ReentrantCall(f"a token mask, or a finaliser here, must not use the engine: {_REMEDY}")
+        self.check_outermost()
+
+    def check_outermost(self) -> None:
+        """Raises ReentrantCall in a finaliser or signal handler that has interrupted a use of the engine."""
+        if self.owned:
+            raise ReentrantCall(f"this finaliser or signal handler interrupts another use of the engine: {_REMEDY}")
+
+    def lock_for_use(self) -> threading.RLock:
+        """The lock, to be taken at once by `with`; what was posted before has been heeded. Raises as check_caller does.
+
+        It is handed out and not taken here, lest an exception of a signal handler come between taking and `with`.
+        """
+        self.check_caller()
+        if self._posted:
+            with self.lock:
+                self.heed()
+        return self.lock
 
     def post_end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         if not channel.ended:
@@ -71,8 +91,7 @@ class OpenCalls:
 
     def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         self.post_end(channel, taken, error)
-        with self.lock:
-            self.heed()
+        self.lock_for_use()
 
     def end_together(self, channels: list[Channel]) -> None:
         with self.lock:
@@ -104,6 +123,11 @@ class OpenCalls:
     def any_posted(self) -> bool:
         """Whether some end has not been heeded."""
         return bool(self._posted)
+
+    @property
+    def owned(self) -> bool:
+        """Whether this thread has the lock."""
+        return self.lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # as threading.Condition asks it
 
     @property
     def any_left(self) -> bool:
@@ -154,7 +178,8 @@ class OpenCalls:
         try:
             answer = job.settle(end.taken)
         except Exception as error:
-            if not (self.on_thread or isinstance(error, GenlibError)):
+            ours = isinstance(error, GenlibError) and not isinstance(error, ReentrantCall)
+            if not (self.on_thread or ours):
                 raise  # a signal handler's, perhaps; the engine's thread tries again
             self.fail(job, error)
         else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -61,7 +60,6 @@ class SearchSlots:
         self._max_rows = max_rows
         self._token_bytes = token_bytes
         self._slots: list[Slot | None] = [None] * max_rows
-        self._spelling = threading.Lock()
 
     def compile(self, stop_sequences: tuple[str, ...]) -> Stops | None:
         """Prepares stop sequences, which takes a while for long ones: not with the engine's lock held. None for none.
@@ -70,9 +68,8 @@ class SearchSlots:
         """
         if not stop_sequences:
             return None
-        with self._spelling:
-            if not self.buffers.token_starts[-1]:
-                self._spell_tokens()
+        if not self.buffers.token_starts[-1]:
+            self._spell_tokens()
         patterns = [stop.encode() for stop in stop_sequences]
         size = sum(map(len, patterns))
         if size + 1 >= STOP_STATES:
@@ -129,7 +126,10 @@ class SearchSlots:
         return True
 
     def _spell_tokens(self) -> None:
-        """Writes the bytes of all tokens, which only stop sequences need."""
+        """Writes the bytes of all tokens, which only stop sequences need.
+
+        Two threads may do so at once: both write the same. A signal handler would wait for a lock for ever.
+        """
         s = self.buffers
         pieces = [self._token_bytes(v) for v in range(len(s.token_starts) - 1)]
         data = b"".join(pieces)
