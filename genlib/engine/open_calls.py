@@ -7,7 +7,6 @@ told. What its sequences hold is given back later, between two steps, since the 
 from __future__ import annotations
 
 import logging
-import os
 import threading
 import time
 from collections import deque
@@ -17,16 +16,15 @@ from typing import NamedTuple
 
 from ..calls.call import timed_out
 from ..calls.channel import Answer, Channel
-from ..errors import CallCancelled, EngineClosed, EngineForked, GenlibError, QueueFull, ReentrantCall
+from ..errors import CallCancelled, EngineClosed, GenlibError, QueueFull, ReentrantCall
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence
 from .bell import Bell
+from .guard import Guard
 from .line import Line, Place
 from .scheduler import Scheduler
 
 log = logging.getLogger("genlib")
-
-_REMEDY = "have it note what is to be done, and do that later, or on a thread of its own that nobody waits for"
 
 
 class End(NamedTuple):
@@ -37,17 +35,14 @@ class End(NamedTuple):
     error: Exception | None
 
 
-class OpenCalls:
-    """Jobs by their calls' channels. `lock` guards them, the states and the scheduler, and is never taken twice: it is
-    an RLock for knowing, even between two bytecodes, whether this thread has it.
-
-    thread_id: of the engine's thread, which takes the lock itself; all others take `lock_for_use`.
+class OpenCalls(Guard):
+    """Jobs by their calls' channels. The lock guards them, the states and the scheduler. The engine's thread takes it
+    itself; all others take `lock_for_use`.
     """
 
     def __init__(self, scheduler: Scheduler, bell: Bell) -> None:
-        self.lock = threading.RLock()
+        super().__init__()
         self.bell = bell
-        self.thread_id: int | None = None
         self.stepping = False  # whether a step is using what jobs hold
         self.progress = time.monotonic()  # when a step began last, or there was something to do for the first time
         self.line = Line(scheduler)
@@ -57,21 +52,8 @@ class OpenCalls:
         self._timed: set[Job] = set()  # those with a deadline
         self._gone: list[Job] = []  # ended, and still holding what a step may be using
         self._closed: EngineClosed | None = None
-        self._process = os.getpid()
 
     # By any thread.
-
-    def check_caller(self) -> None:
-        if os.getpid() != self._process:
-            raise EngineForked("this engine was made before a fork; make one in this process")
-        if self.on_thread:
-            raise ReentrantCall(f"a token mask, or a finaliser here, must not use the engine: {_REMEDY}")
-        self.check_outermost()
-
-    def check_outermost(self) -> None:
-        """Raises ReentrantCall in a finaliser or signal handler that has interrupted a use of the engine."""
-        if self.owned:
-            raise ReentrantCall(f"this finaliser or signal handler interrupts another use of the engine: {_REMEDY}")
 
     def lock_for_use(self) -> threading.RLock:
         """The lock, to be taken at once by `with`; what was posted before has been heeded. Raises as check_caller does.
@@ -115,19 +97,9 @@ class OpenCalls:
             self.bell.ring()
 
     @property
-    def on_thread(self) -> bool:
-        """Whether this is the engine's thread."""
-        return threading.get_ident() == self.thread_id
-
-    @property
     def any_posted(self) -> bool:
         """Whether some end has not been heeded."""
         return bool(self._posted)
-
-    @property
-    def owned(self) -> bool:
-        """Whether this thread has the lock."""
-        return self.lock._is_owned()  # type: ignore[attr-defined,no-any-return]  # as threading.Condition asks it
 
     @property
     def any_left(self) -> bool:
