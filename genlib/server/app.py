@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
+from .. import defaults
 from ..errors import InvalidRequest
 from . import about, answers, failure, wire
 from .body import Bodies
@@ -130,6 +131,7 @@ def create_app(
 def _bounds(engine: Engine) -> dict[Bound, int]:
     return {
         "context_length": engine.context_length,
+        "room": max(1, engine.context_length - max(defaults.MAX_TOKENS, defaults.MAX_LENGTH)),
         "max_batch": engine.max_batch,
         "last_token_id": engine.vocab_size - 1,
     }

@@ -15,25 +15,9 @@ from ..calls.requests import BeamSearch, GenerateMulti, GenerateToken, Score, Sc
 from ..checks import check_exactly_one, check_int, refuse
 from ..sampling.params import Sampling
 from ..states.state import State
-from . import fields
+from . import fields, schemas
 
 _TOKEN_ID = re.compile(fields.TOKEN_ID)
-
-
-def exactly_one(**types: str) -> dict[str, Any]:
-    """JSON Schema keywords: one of the fields, of this type, and the others absent or null."""
-    null = {"type": "null"}
-    return {
-        "oneOf": [
-            {"required": [name], "properties": {other: {"type": kind} if other == name else null for other in types}}
-            for name, kind in types.items()
-        ]
-    }
-
-
-def at_most_default(name: str, other: str, default: int) -> dict[str, Any]:
-    """JSON Schema keywords: a field that may not exceed another, where that has its default."""
-    return {"if": {"properties": {other: {"const": default}}}, "then": {"properties": {name: {"maximum": default}}}}
 
 
 class Body(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -63,13 +47,10 @@ class CallBody(Body, frozen=True, kw_only=True):
         raise NotImplementedError
 
 
-_TARGET = exactly_one(state_id="string", prompt="string", tokens="array")
-
-
 class _DrawBody(CallBody, frozen=True, kw_only=True):
     """The fields that the two sampling calls share."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = _TARGET | at_most_default("min_tokens", "max_tokens", defaults.MAX_TOKENS)
+    SCHEMA: ClassVar[dict[str, Any]] = schemas.DRAW
 
     max_tokens: fields.MaxTokens = defaults.MAX_TOKENS
     min_tokens: fields.MinTokens = defaults.MIN_TOKENS
@@ -147,7 +128,7 @@ class MultiBody(_DrawBody, frozen=True, kw_only=True):
 class BeamBody(CallBody, frozen=True, kw_only=True):
     """Run a beam search from a state, which is left unchanged."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = _TARGET | at_most_default("num_return", "num_beams", defaults.NUM_BEAMS)
+    SCHEMA: ClassVar[dict[str, Any]] = schemas.BEAM
     LENGTH: ClassVar[str] = "max_length"
 
     num_beams: fields.Beams = defaults.NUM_BEAMS
@@ -178,7 +159,7 @@ class BeamBody(CallBody, frozen=True, kw_only=True):
 class CreateBody(Body, frozen=True, kw_only=True):
     """Create a state from exactly one of `prompt` and `tokens`."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = exactly_one(prompt="string", tokens="array")
+    SCHEMA: ClassVar[dict[str, Any]] = schemas.CREATE
 
     prompt: fields.Prompt = None
     tokens: fields.FirstTokens = None
@@ -200,7 +181,7 @@ class TruncateBody(Body, frozen=True, kw_only=True):
 class ScoreBody(Body, frozen=True, kw_only=True):
     """Score exactly one of `text` and `texts`, as continuations of a state, which is left unchanged."""
 
-    SCHEMA: ClassVar[dict[str, Any]] = exactly_one(text="string", texts="array")
+    SCHEMA: ClassVar[dict[str, Any]] = schemas.SCORE
 
     text: fields.Scored = None
     texts: fields.ScoredTexts = None
