@@ -65,20 +65,31 @@ class CallGroup(Awaitable[tuple[R_co, ...]], Generic[R_co]):
         left = self._watch(lambda channel: lambda: completed.put(channel))
         end = None if timeout is None else time.monotonic() + timeout
         deadline = min((c.deadline for c in self._channels if c.deadline is not None), default=None)
-        while left and not self._failed:
+        while left:
             first = min((t for t in (end, deadline) if t is not None), default=None)
             try:
-                completed.get(timeout=None if first is None else max(first - time.monotonic(), 0))
-                left -= 1
+                self._strike(left, completed.get(timeout=None if first is None else max(first - time.monotonic(), 0)))
             except queue.Empty:
                 if first != deadline:
                     return self.done
                 self._expire()
         return True
 
-    def _watch(self, wake: Callable[[Channel], Callable[[], None]]) -> int:
-        """Has wake(channel)() called when a call is complete, for those that are not: returns how many."""
-        return sum(not c.on_change(lambda c=c: c.complete, wake(c)) for c in self._channels)  # type: ignore[misc]
+    def _watch(self, wake: Callable[[Channel], Callable[[], None]]) -> set[Channel]:
+        """Has wake(channel)() called when a call is complete, for those that are not, and maybe for others.
+
+        Returns those that are to be waited for: none if a call has failed.
+        """
+        left = {c for c in self._channels if not c.on_change(lambda c=c: c.complete, wake(c))}  # type: ignore[misc]
+        return set() if self._failed else left
+
+    @staticmethod
+    def _strike(left: set[Channel], channel: Channel) -> None:
+        """Takes a call that is complete from those that are to be waited for; all of them if it has failed."""
+        if channel.complete:
+            left.discard(channel)
+        if channel.error is not None:
+            left.clear()
 
     def _expire(self) -> None:
         assert self._owner is not None
@@ -105,9 +116,8 @@ class CallGroup(Awaitable[tuple[R_co, ...]], Generic[R_co]):
             completed: asyncio.Queue[Channel] = asyncio.Queue()
             loop = asyncio.get_running_loop()
             left = self._watch(lambda channel: waker(loop, completed.put_nowait, channel))
-            while left and not self._failed:
-                await completed.get()
-                left -= 1
+            while left:
+                self._strike(left, await completed.get())
             return self._get()
         except BaseException:
             self.cancel()

@@ -175,6 +175,9 @@ class Engine(Keeper):
         then all are cancelled.
         """
         check_bool("wait", wait)
+        for i, request in enumerate(requests):
+            if not isinstance(request, GenerateToken):
+                raise refuse(f"requests[{i}]", "be a GenerateToken", request)
         group = CallGroup(self.calls, [self._new_call(r, stream=False, held=True, timeout=timeout) for r in requests])
         try:
             for request, call in zip(requests, group.calls, strict=True):
@@ -213,7 +216,10 @@ class Engine(Keeper):
         except QueueFull:
             if not wait:
                 raise
-        with self.calls.place() as place:
+        with self.lock:
+            self.calls.check_open()
+            place = self.calls.line.join()
+        with place:
             place.wait(call.channel.deadline)
             self._begin(request, call, place)
 

@@ -7,18 +7,30 @@ import time
 from contextlib import suppress
 
 from ..calls.call import timed_out
+from .bell import Bell
 from .scheduler import Scheduler
 
 
 class Place:
-    """A caller's place in the line. granted: room in the queue is kept for it. left: its caller no longer waits."""
+    """A caller's place in the line, which is left at the end of a `with` block.
 
-    __slots__ = ("_turn", "granted", "left")
+    granted: room in the queue is kept for it. left: its caller no longer waits.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_bell", "_turn", "granted", "left")
+
+    def __init__(self, bell: Bell) -> None:
         self.granted = self.left = False
+        self._bell = bell
         self._turn = threading.Lock()
         self._turn.acquire()
+
+    def __enter__(self) -> Place:
+        return self
+
+    def __exit__(self, *exc: object) -> None:
+        self.left = True
+        self._bell.ring()  # the engine's thread lets the next one in
 
     def wait(self, deadline: float | None) -> None:
         """Until room is granted, or the line is closed. Raises CallTimeout at `deadline`, by time.monotonic().
@@ -36,14 +48,15 @@ class Place:
 
 
 class Line:
-    """Used with the engine's lock held, except that anyone may set `Place.left`, and then ring the bell.
+    """Used with the engine's lock held, except that a place is left without it.
 
     All of it bears being interrupted by a signal's handler, and being done again: the engine's thread does so before
     each step for as long as somebody waits.
     """
 
-    def __init__(self, scheduler: Scheduler) -> None:
+    def __init__(self, scheduler: Scheduler, bell: Bell) -> None:
         self._scheduler = scheduler
+        self._bell = bell
         self._places: list[Place] = []  # in order; those that are granted come first
 
     def __bool__(self) -> bool:
@@ -51,7 +64,7 @@ class Line:
 
     def join(self) -> Place:
         """A place at the end of the line."""
-        place = Place()
+        place = Place(self._bell)
         self._places.append(place)
         self.serve()
         return place

@@ -10,8 +10,6 @@ import logging
 import threading
 import time
 from collections import deque
-from collections.abc import Iterator
-from contextlib import contextmanager
 from typing import NamedTuple
 
 from ..calls.call import timed_out
@@ -45,7 +43,7 @@ class OpenCalls(Guard):
         self.bell = bell
         self.stepping = False  # whether a step is using what jobs hold
         self.progress = time.monotonic()  # when a step began last, or there was something to do for the first time
-        self.line = Line(scheduler)
+        self.line = Line(scheduler, bell)
         self._scheduler = scheduler
         self._jobs: dict[Channel, Job] = {}
         self._posted: deque[End] = deque()
@@ -76,25 +74,12 @@ class OpenCalls(Guard):
         self.lock_for_use()
 
     def end_together(self, channels: list[Channel]) -> None:
-        with self.lock:
+        with self.lock_for_use():
             self.heed()
             if not any(channel.error for channel in channels):
                 # In one step: whatever interrupts this, all are posted or none, and what is posted is heeded.
                 self._posted.extend([End(channel, None, None) for channel in channels if not channel.ended])
                 self.heed()
-
-    @contextmanager
-    def place(self) -> Iterator[Place]:
-        """A place in the line for room in the queue, which is left at the end of the block. Raises EngineClosed."""
-        with self.lock:
-            self.heed()
-            self.check_open()
-            place = self.line.join()
-        try:
-            yield place
-        finally:
-            place.left = True
-            self.bell.ring()
 
     @property
     def any_posted(self) -> bool:

@@ -21,7 +21,9 @@ def test_any_mix_of_calls_leaves_pages_whole(data):
         states = [engine.create_state(PROMPT[: data.draw(st.integers(1, 40))]) for _ in range(3)]
         for _ in range(data.draw(st.integers(1, 12))):
             state = data.draw(st.sampled_from(states))
-            kind = data.draw(st.sampled_from(["token", "multi", "beam", "score", "fork", "truncate", "stream"]))
+            kind = data.draw(
+                st.sampled_from(["token", "tokens", "multi", "beam", "score", "fork", "truncate", "stream"])
+            )
             try:
                 act(engine, states, state, kind, data)
             except (genlib.StateBusy, genlib.OutOfCapacity, genlib.ContextLengthExceeded):
@@ -49,12 +51,18 @@ def act(engine, states, state, kind, data) -> None:
             before = state.tokens[: -n or None]
             call.result()
             assert state.tokens[: len(before)] == before
+    elif kind == "tokens":
+        before = [one.num_tokens for one in states]
+        results = genlib.generate_tokens(states, max_tokens=n, seed=n)
+        assert all(
+            one.num_tokens - had >= len(r.token_ids) for one, had, r in zip(states, before, results, strict=True)
+        )
     elif kind == "multi":
         genlib.generate_multi(state, n=n, max_tokens=5, seed=1, keep_states=n % 2 == 0)
     elif kind == "beam":
         genlib.beam_search(state, num_beams=min(n, 4), max_length=5, keep_states=n % 2 == 0)
     elif kind == "score":
-        assert len(state.score("x" * n).logprobs) == n
+        assert [len(one.logprobs) for one in state.score(["x" * (1 + i) for i in range(n)])] == [*range(1, n + 1)]
     elif kind == "fork":
         states.append(state.fork())
     elif kind == "truncate":
