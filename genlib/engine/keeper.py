@@ -91,7 +91,8 @@ class Keeper(ABC):
         """See State.text. A token mask may ask for it too, which the engine's thread calls with the lock held."""
         record = self.read(state)
         with nullcontext() if self.calls.on_thread else self.lock:
-            return record.text(self.tokenizer)
+            record = record.copy()  # a long text takes longer than a step
+        return record.text(self.tokenizer)
 
     def fork(self, state: State) -> State:
         """See State.fork."""

@@ -96,19 +96,23 @@ class Handlers:
         """POST /v1/states"""
         create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
         large = len(body.prompt or body.tokens or ()) > LARGE_TEXT
-        return as_json(encode.state_answer(await self._threads.run(create, large=large)), 201)
+        return await self._shown(await self._threads.run(create, large=large), 201)
 
     async def states(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states"""
         limit, after = _limit(request.query_params.get("limit")), request.query_params.get("after", "")
-        later = (state for state in self._engine.states() if state.id > after and state.id not in self._own.ids)
+        return await self._threads.run(lambda: as_json(self._page(limit, after)), large=False)
+
+    def _page(self, limit: int, after: str) -> answers.StatesAnswer:
+        own = self._own.ids.copy()
+        later = (state for state in self._engine.states() if state.id > after and state.id not in own)
         found = heapq.nsmallest(limit + 1, later, key=lambda state: state.id)
         summaries = [summary for state in found[:limit] if (summary := _summary(state)) is not None]
-        return as_json(answers.StatesAnswer(states=summaries, has_more=len(found) > limit))
+        return answers.StatesAnswer(states=summaries, has_more=len(found) > limit)
 
     async def show(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states/{state_id}"""
-        return as_json(encode.state_answer(self._state(request)))
+        return await self._shown(self._state(request))
 
     async def close(self, request: Request, _: EmptyBody) -> Response:
         """DELETE /v1/states/{state_id}"""
@@ -117,19 +121,19 @@ class Handlers:
 
     async def fork(self, request: Request, _: EmptyBody) -> Response:
         """POST /v1/states/{state_id}/fork"""
-        return as_json(encode.state_answer(self._state(request).fork()), 201)
+        return await self._shown(self._state(request).fork(), 201)
 
     async def append(self, request: Request, body: AppendBody) -> Response:
         """POST /v1/states/{state_id}/append"""
         state = self._state(request)
         await self._threads.run(partial(state.append, body.text), large=len(body.text) > LARGE_TEXT)
-        return as_json(encode.state_answer(state))
+        return await self._shown(state)
 
     async def truncate(self, request: Request, body: TruncateBody) -> Response:
         """POST /v1/states/{state_id}/truncate"""
         state = self._state(request)
         state.truncate(body.num_tokens)
-        return as_json(encode.state_answer(state))
+        return await self._shown(state)
 
     async def score(self, request: Request, body: ScoreBody) -> Response:
         """POST /v1/states/{state_id}/score"""
@@ -201,6 +205,9 @@ class Handlers:
 
     def _state(self, request: Request) -> State:
         return self._open(request.path_params["state_id"])
+
+    async def _shown(self, state: State, status: int = 200) -> Response:
+        return await self._threads.answer(lambda: as_json(encode.state_answer(state), status), state.num_tokens)
 
     async def _answer(
         self, request: Request, call_request: CallRequest[Any], to_answer: Callable[[Any], Any], num_values: int
