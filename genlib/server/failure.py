@@ -134,7 +134,7 @@ def answer(error: Exception) -> Response:
         headers["Retry-After"] = str(error.retry_after)
     if isinstance(error, Unauthorized):
         headers["WWW-Authenticate"] = "Bearer"
-    if isinstance(error, BodyTooLarge | RequestTimeout):  # what is left of the body is not worth reading
+    if isinstance(error, RequestTimeout):
         headers["Connection"] = "close"
     return Response(encode(body), status, headers, "application/json")
 

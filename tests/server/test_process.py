@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 from support.http import refused
-from support.process import PATIENCE, Connection, announced, finish, launched, wait_for
+from support.process import PATIENCE, Connection, announced, finish, launched, serving, wait_for
 
 from genlib.model.load import EMBEDDED
 from genlib.server.run import listen
@@ -129,3 +129,14 @@ def test_no_standard_output_keeps_it_from_serving(kind: str) -> None:
         assert not err or re.fullmatch(r"cannot write to standard output: .+\n", err)
     for descriptor in descriptors:
         os.close(descriptor)
+
+
+def test_a_body_that_is_far_too_large_is_told() -> None:
+    """The rest of it is read, so that the client, which sends all of it first, gets to the answer."""
+    with serving() as (process, url):
+        connection = Connection(url)
+        answer = connection.ask("POST", "/v1/states", {"prompt": "x" * (64 << 20)})
+        refused(answer, 413, "body_too_large")
+        assert connection.ask("GET", "/health").status == 200
+        connection.close()
+        assert finish(process, signal.SIGTERM) == (0, "", "")
