@@ -17,8 +17,8 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, cast
 
-from ..errors import CallCancelled, CallTimeout
-from .channel import Channel, waker
+from ..handles import Handle
+from .channel import Channel, cancelled, timed_out, waker
 from .pieces import AsyncPieceIterator, PieceIterator, leave_for_sure
 from .results import Piece, R_co
 
@@ -41,11 +41,13 @@ class CallOwner(Protocol):
         """The same, but before the engine is used next. Never waits: finalisers and signal handlers may call it."""
 
 
-class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
+class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
     """A running call. Made by Engine.submit.
 
     `streams` says whether it can be iterated. Any thread may use it, or any event loop; one consumer takes the pieces.
     """
+
+    INSTEAD = "use its result()"
 
     def __init__(self, owner: CallOwner, channel: Channel, engine: object) -> None:
         """engine: kept alive for as long as somebody may wait."""
@@ -237,13 +239,3 @@ class Call(Coroutine[Any, Any, R_co], Generic[R_co]):
         except BaseException:
             self.cancel()
             raise
-
-
-def cancelled() -> CallCancelled:
-    """The error of a call that somebody cancelled."""
-    return CallCancelled("the call was cancelled; its state is unchanged")
-
-
-def timed_out() -> CallTimeout:
-    """The error of a call that took longer than its `timeout`."""
-    return CallTimeout("the call took longer than its `timeout`; its state is unchanged")

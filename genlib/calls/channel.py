@@ -15,6 +15,7 @@ from functools import partial
 from types import TracebackType
 from typing import Any
 
+from ..errors import CallCancelled, CallTimeout
 from .results import Piece, Result
 
 # Makes the result of a call that has ended, without the engine's lock: a long one must keep nobody else waiting.
@@ -133,3 +134,13 @@ def waker(loop: Any, resolve: Callable[[Any], None], future: Any) -> Callable[[]
                 raise
 
     return wake
+
+
+def cancelled() -> CallCancelled:
+    """The error of a call that somebody cancelled."""
+    return CallCancelled("the call was cancelled; its state is unchanged")
+
+
+def timed_out() -> CallTimeout:
+    """The error of a call that took longer than its `timeout`."""
+    return CallTimeout("the call took longer than its `timeout`; its state is unchanged")

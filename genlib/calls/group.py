@@ -7,18 +7,21 @@ import time
 from collections.abc import Awaitable, Callable, Generator, Sequence
 from typing import Any, Generic
 
-from .call import Call, CallOwner, timed_out
-from .channel import Channel, waker
+from ..handles import Handle
+from .call import Call, CallOwner
+from .channel import Channel, timed_out, waker
 from .results import R_co
 
 
-class CallGroup(Awaitable[tuple[R_co, ...]], Generic[R_co]):
+class CallGroup(Handle, Awaitable[tuple[R_co, ...]], Generic[R_co]):
     """Calls on states of their own. Made by Engine.submit_all: wait for their results, await them, cancel them.
 
     No state changes before all calls have all their tokens and their results are asked for; then all change at once.
     If one call fails, is cancelled or takes too long, if somebody is interrupted while waiting, or if the handle is
     dropped, all are cancelled, and no state changes.
     """
+
+    INSTEAD = "use its result()"
 
     def __init__(self, owner: CallOwner | None, calls: Sequence[Call[R_co]]) -> None:
         """owner: of the calls; None if there are none."""

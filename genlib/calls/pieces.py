@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from types import TracebackType
 from typing import Any, Protocol
 
+from ..handles import Handle
 from .results import Piece, TokenResult
 
 
@@ -31,8 +32,10 @@ def leave_for_sure(call: StreamingCall) -> None:
         raise
 
 
-class PieceIterator(Iterator[Piece]):
+class PieceIterator(Handle, Iterator[Piece]):
     """Takes pieces; once it is dropped, the stream has been left."""
+
+    INSTEAD = "use its pieces"
 
     def __init__(self, call: StreamingCall) -> None:
         self._call = call
@@ -51,8 +54,10 @@ class PieceIterator(Iterator[Piece]):
         leave_for_sure(self._call)
 
 
-class AsyncPieceIterator(AsyncIterator[Piece]):
+class AsyncPieceIterator(Handle, AsyncIterator[Piece]):
     """The same for coroutines."""
+
+    INSTEAD = "use its pieces"
 
     def __init__(self, call: StreamingCall) -> None:
         self._call = call
@@ -68,12 +73,14 @@ class AsyncPieceIterator(AsyncIterator[Piece]):
         leave_for_sure(self._call)
 
 
-class TokenStream(Iterator[Piece]):
+class TokenStream(Handle, Iterator[Piece]):
     """What generate_token(stream=True) returns: the pieces, and then the whole result.
 
     `for` takes the pieces; leaving the loop, `close()`, the end of a `with` block, or dropping the stream commits the
     tokens of those that were taken. `result()` takes all that are left, commits them and returns the whole.
     """
+
+    INSTEAD = "use its pieces"
 
     def __init__(self, call: StreamingCall) -> None:
         self._call = call

@@ -12,6 +12,7 @@ from ..calls.requests import Request, Score, ScoreMany
 from ..calls.results import R
 from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text
 from ..errors import InvalidRequest
+from ..handles import Handle
 from ..model.base import LoadedModel
 from ..states.cache import Cache
 from ..states.record import Record
@@ -22,8 +23,10 @@ from .limits import Limits
 from .open_calls import OpenCalls
 
 
-class Keeper(ABC):
+class Keeper(Handle, ABC):
     """The states' side of an engine. `calls`: what ends the calls that write to them."""
+
+    INSTEAD = "make one in each process"
 
     def __init__(self, loaded: LoadedModel, limits: Limits, calls: OpenCalls) -> None:
         self.tokenizer = loaded.tokenizer

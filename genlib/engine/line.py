@@ -6,7 +6,7 @@ import threading
 import time
 from contextlib import suppress
 
-from ..calls.call import timed_out
+from ..calls.channel import timed_out
 from .bell import Bell
 from .scheduler import Scheduler
 

@@ -12,8 +12,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from ..calls.call import timed_out
-from ..calls.channel import Answer, Channel
+from ..calls.channel import Answer, Channel, timed_out
 from ..errors import CallCancelled, EngineClosed, GenlibError, QueueFull, ReentrantCall
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol, TypeVar, overload
 
+from ..handles import Handle
 from .record import Record
 from .score import ScoreResult
 
@@ -31,13 +32,15 @@ class Owner(Protocol):
     def close_state(self, state: State) -> None: ...
 
 
-class State:
+class State(Handle):
     """A text and its KV cache in an engine. Returned by Engine.create_state, fork, and calls with keep_states.
 
     append, truncate, close and generate_token write: one writer at a time, a second raises StateBusy. Everything else
     reads the last committed tokens, and may run alongside a writer. Using a closed state raises StateNotFound. As a
     context manager, a state closes itself. Many threads and coroutines may use one state.
     """
+
+    INSTEAD = "use state.fork(), or engine.create_state(tokens=state.tokens) in another engine"
 
     def __init__(self, owner: Owner, state_id: str, record: Record) -> None:
         self.id = state_id

@@ -15,7 +15,7 @@ from support.paths import ROOT
 # From the bottom up. A file of genlib/ itself is a room of its own name.
 FLOORS = (
     ("errors", "defaults", "_native"),
-    ("checks",),
+    ("checks", "handles"),
     ("ops",),
     ("checkpoint",),
     ("text",),
