@@ -9,11 +9,14 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support.answers import answer_of
 from support.engine import ByteTokenizer, FakeModel, check_pages_back, fake_engine
+from support.turns import by_hand, finish, turn
 
 import genlib
 from genlib._native import PAGE_SIZE, StateTable
 from genlib.calls.requests import BeamSearch
+from genlib.jobs import search_slots
 from genlib.jobs.search_slots import STOP_STATES, SearchSlots
 from genlib.text import automaton
 
@@ -32,7 +35,7 @@ def request(**options) -> BeamSearch:
 @given(st.lists(st.tuples(st.integers(1, 6), st.text("ab", max_size=12)), max_size=25), st.randoms())
 def test_automata_never_touch(texts, random):
     """Searches come and go; each finds its own stop sequence, and nobody else's."""
-    s, live = slots(), {}
+    s, live = slots(36), {}
     for beams, stop in texts:
         if len(live) == 6 or (live and random.random() < 0.4):
             s.close(live.pop(random.choice(list(live)))[0])
@@ -47,6 +50,50 @@ def test_automata_never_touch(texts, random):
                 assert s.buffers.stop_ends[state]
             else:
                 assert not s.buffers.stop_state[other.lanes].any()
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.integers(1, 40), st.integers(1, 4), st.lists(st.tuples(st.booleans(), st.integers(1, 40)), max_size=120))
+def test_lanes_never_touch(rows, per_row, steps):
+    """As many beams as there are rows, in searches that come and go in any order."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_slots, "LANES_PER_ROW", per_row)
+        s, live = slots(rows), []
+    for closes, number in steps:
+        k = 1 + number % rows
+        if live and (closes or k + sum(slot.num_beams for slot in live) > rows):
+            s.close(live.pop(number % len(live)))
+            continue
+        slot = s.open(request(num_beams=k), None, b"")
+        if slot is None:
+            assert live, "all lanes are free"
+            continue
+        live.append(slot)
+        taken = [lane for one in live for lane in range(one.lane, one.lane + one.num_beams)]
+        assert len(taken) == len(set(taken))
+        assert max(taken) < len(s.buffers.score) == per_row * rows
+        assert len({one.index for one in live}) == len(live)
+    for slot in live:
+        s.close(slot)
+    assert s.open(request(num_beams=rows), None, b"") is not None
+
+
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.tuples(st.integers(1, 8), st.integers(1, 12)), min_size=1, max_size=14))
+def test_searches_that_find_no_lanes_wait_for_their_turn(shapes):
+    """With no lanes to spare, gaps are often too small."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(search_slots, "LANES_PER_ROW", 1)
+        with by_hand(pages=200, max_batch=8) as engine:
+            state = engine.create_state("ab")
+            calls = [engine.submit(BeamSearch(state, num_beams=k, max_length=n)) for k, n in shapes]
+            jobs, first = [engine.calls._jobs[call.channel] for call in calls], []
+            while turn(engine):
+                first += [i for i, job in enumerate(jobs) if job._slot is not None and i not in first]
+            answers = [answer_of(call.result()) for call in calls]
+            alone = [answer_of(finish(engine, engine.submit(job.request))) for job in jobs]
+    assert answers == alone
+    assert first == sorted(first), "first come, first served"
 
 
 def test_a_slot_starts_afresh():
