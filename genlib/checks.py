@@ -14,6 +14,7 @@ from .errors import InvalidRequest
 if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
+MAX_TIMEOUT = 1e9  # seconds; clocks and locks of the operating system take a little more
 MAX_STOP_SEQUENCES = 64
 MAX_STOP_BYTES = 1 << 14  # of all of them: states keep theirs, and beams follow each byte
 
@@ -88,6 +89,12 @@ def is_number(value: object) -> TypeGuard[float]:
         return math.isfinite(value)
     except OverflowError:  # an int beyond float64
         return False
+
+
+def check_timeout(value: object) -> None:
+    """Raises InvalidRequest unless `value` is None or a number of seconds that a call can wait."""
+    if value is not None and not (is_number(value) and 0 < value <= MAX_TIMEOUT):
+        raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", value)
 
 
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:

@@ -30,7 +30,8 @@ class Channel:
     deadline: when the call is to end at the latest, by time.monotonic(), or None.
     """
 
-    def __init__(self, *, streams: bool, held: bool = False, timeout: float | None = None) -> None:
+    def __init__(self, *, streams: bool, held: bool = False, timeout: float | None = None, caller: str = "") -> None:
+        self.caller = caller
         self.streams = streams
         self.held = held or streams
         self.deadline = None if timeout is None else time.monotonic() + timeout

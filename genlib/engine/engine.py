@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import time
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -12,7 +11,7 @@ from ..calls.channel import Channel
 from ..calls.group import CallGroup
 from ..calls.requests import GenerateToken, Request, Score, ScoreMany
 from ..calls.results import R, TokenResult
-from ..checks import check_bool, is_number, refuse
+from ..checks import check_bool, check_text, check_timeout, refuse
 from ..errors import QueueFull
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
@@ -30,8 +29,6 @@ from .open_calls import OpenCalls
 from .options import Options
 from .scheduler import Scheduler
 from .stats import EngineStats
-
-MAX_TIMEOUT = 1e9  # seconds; clocks and locks of the operating system take a little more
 
 
 class Engine(Keeper):
@@ -82,7 +79,6 @@ class Engine(Keeper):
         self.vocab_size = loaded.model.vocab_size
         self.max_batch = max_batch
         self._model = loaded.model
-        self._started = time.monotonic()
         self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
         limits = Limits.of(loaded, max_batch, options.num_pages(self._model.page_bytes))
         super().__init__(loaded, limits, OpenCalls(self.scheduler, Bell()))
@@ -143,22 +139,29 @@ class Engine(Keeper):
                 prompt_tokens=loop.prompt_tokens,
                 generated_tokens=loop.generated_tokens,
                 last_step_age=loop.last_step_age,
-                uptime=time.monotonic() - self._started,
+                uptime=loop.uptime,
             )
 
     def submit(
-        self, request: Request[R], *, stream: bool = False, timeout: float | None = None, wait: bool = False
+        self,
+        request: Request[R],
+        *,
+        stream: bool = False,
+        timeout: float | None = None,
+        wait: bool = False,
+        caller: str = "",
     ) -> Call[R]:
         """Starts a call, or queues it. Only GenerateToken can stream.
 
         timeout: in seconds, after which the call ends with CallTimeout and its state is unchanged.
         wait: if the queue is full, wait in line until there is room, first come, first served, instead of raising
             QueueFull; for at most `timeout`. It blocks: coroutines should bound their calls instead. Default False.
+        caller: for whom: calls that wait start by turns, one of each caller. Default "".
         Raises StateNotFound, StateBusy, ContextLengthExceeded, OutOfCapacity, QueueFull, EngineClosed, and
         InvalidRequest, at once, or with `wait` once there is room, and then CallTimeout too; the state is unchanged.
         """
         check_bool("wait", wait)
-        call = self._new_call(request, stream=stream, timeout=timeout)
+        call = self._new_call(request, stream=stream, timeout=timeout, caller=check_text("caller", caller))
         try:
             self._enter(request, call, wait=wait)
         except BaseException:
@@ -200,13 +203,14 @@ class Engine(Keeper):
             call.cancel()
             raise
 
-    def _new_call(self, request: Request[R], *, stream: bool, held: bool = False, timeout: float | None) -> Call[R]:
+    def _new_call(
+        self, request: Request[R], *, stream: bool, held: bool = False, timeout: float | None, caller: str = ""
+    ) -> Call[R]:
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
-        if timeout is not None and not (is_number(timeout) and 0 < timeout <= MAX_TIMEOUT):
-            raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", timeout)
-        return Call(self.calls, Channel(streams=stream, held=held, timeout=timeout), self)
+        check_timeout(timeout)
+        return Call(self.calls, Channel(streams=stream, held=held, timeout=timeout, caller=caller), self)
 
     def _enter(self, request: Request[R], call: Call[R], *, wait: bool) -> None:
         """Begins a call; with `wait`, in its turn if the queue is full."""

@@ -65,6 +65,7 @@ class Loop:
     def __init__(self, model: Model, batch: Batch, cache: Cache, scheduler: Scheduler, calls: OpenCalls) -> None:
         self.num_steps = self.prompt_tokens = self.generated_tokens = 0
         self.closed = False
+        self._made_at = time.monotonic()
         self._model = model
         self._batch = batch
         self._cache = cache
@@ -90,6 +91,11 @@ class Loop:
         if wait != 0 and threading.current_thread() is not self._thread:
             self._thread.join(wait)
             atexit.unregister(self._at_exit)
+
+    @property
+    def uptime(self) -> float:
+        """Seconds since it was made."""
+        return time.monotonic() - self._made_at
 
     @property
     def last_step_age(self) -> float:

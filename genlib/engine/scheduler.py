@@ -1,6 +1,6 @@
 """Decides which sequences run in the next step, and how many tokens each feeds. Plain Python: no arrays, no device.
 
-    queued jobs (in order) ──start──▶ running sequences ──▶ each step: one token of each that is generating, then
+    queued jobs (by turns) ──start──▶ running sequences ──▶ each step: one token of each that is generating, then
                                                             chunks of those that are in prefill
 
 A job is a running call, and owns one or more sequences, each of which has a row of the batch. It starts when there are
@@ -14,11 +14,11 @@ from __future__ import annotations
 
 import math
 import time
-from collections import deque
 from typing import TYPE_CHECKING
 
 from ..errors import QueueFull
 from ..jobs.sequence import Sequence, Wants
+from .turns import Turns
 
 if TYPE_CHECKING:
     from ..jobs.base import Job
@@ -40,7 +40,7 @@ class Scheduler:
         self.chunk = max(chunk, max_batch)
         self.max_queue = max_queue
         self.promised = 0
-        self.waiting: deque[Job] = deque()
+        self.waiting = Turns()
         self.running: list[Sequence] = []
         self.trying: Job | None = None
         self._jobs: dict[Job, None] = {}  # those that have started, in order
@@ -81,7 +81,7 @@ class Scheduler:
             raise QueueFull(message, retry_after=seconds)
         if not self.waiting:
             self._started_at = time.monotonic()
-        self.waiting.append(job)
+        self.waiting.join(job)
 
     def expected_wait(self) -> int:
         """In how many seconds a job that came now would start: the queue at the pace of late, or slower if that has
@@ -90,7 +90,7 @@ class Scheduler:
         return max(1, min(math.ceil(each * (len(self.waiting) + 1)), LONGEST_RETRY))
 
     def admit(self) -> None:
-        """Gives rows to the jobs that have none left but could use some, then to waiting jobs in order while there are
+        """Gives rows to the jobs that have none left but could use some, then to waiting jobs by turns while there are
         rows and pages, and then to those that could use more.
 
         The first that does not fit blocks those after it, so that small calls never starve a large one.
@@ -99,7 +99,7 @@ class Scheduler:
         for job in resting:
             self._grow(job)
         if all(job.width for job in resting):
-            while self.waiting and self._start(self.waiting[0]):
+            while self.waiting and self._start(self.waiting.first):
                 pass
             while not self.waiting and sum(self._grow(job) for job in list(self._wanting)):
                 pass
@@ -113,7 +113,7 @@ class Scheduler:
         sequences = job.start()
         if sequences is None:
             return False
-        self.waiting.popleft()
+        self.waiting.take_first()
         self._jobs[job] = None
         if job.more:
             self._wanting[job] = None
@@ -143,7 +143,7 @@ class Scheduler:
         """Whether a job of many sequences should leave the row of one that has ended to the calls that wait."""
         if not self.waiting or job.width <= self._share():
             return False
-        return self.waiting[0].least <= self.max_batch - sum(other.least for other in self._jobs)
+        return self.waiting.first.least <= self.max_batch - sum(other.least for other in self._jobs)
 
     def replace(self, gone: Sequence, new: list[Sequence]) -> None:
         """Replaces a running sequence by others of its job, which leaves its row if there are none."""
@@ -160,7 +160,7 @@ class Scheduler:
             self._wanting.pop(job, None)
             self.running = [s for s in self.running if s.job is not job]
         else:
-            self.waiting = deque(j for j in self.waiting if j is not job)
+            self.waiting.leave(job)
 
     def plan(self) -> list[tuple[Sequence, int]]:
         """The work of the next step: sequences and the number of tokens each feeds, those that want a token first.

@@ -34,6 +34,11 @@ def check_key(request: Request, key: bytes | None) -> None:
         raise Unauthorized("missing or wrong API key; send it as `Authorization: Bearer <key>`")
 
 
+def caller_of(request: Request) -> str:
+    """Who takes turns with others: the client's address."""
+    return "" if request.client is None else request.client.host
+
+
 def check_query(request: Request, known: Collection[str]) -> None:
     """Raises UnknownField for a query parameter that is unknown or given twice."""
     names = [name for name, _ in request.query_params.multi_items()]

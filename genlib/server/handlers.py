@@ -15,7 +15,7 @@ from starlette.responses import Response
 from ..checks import check_int
 from ..errors import InvalidRequest, StateNotFound
 from . import about, answers, encode
-from .connection import cancel_when_gone
+from .connection import caller_of, cancel_when_gone
 from .failure import Stalled
 from .fields import MAX_VALUES
 from .metrics import Metrics
@@ -70,7 +70,7 @@ class Handlers:
                 to_answer = partial(encode.token_answer, body.state_id)
                 return await self._answer(request, call_request, to_answer, num_values)
             return EventStream(
-                self._engine.submit(call_request, stream=True),
+                self._engine.submit(call_request, stream=True, caller=caller_of(request)),
                 body.state_id,
                 self._keep_alive,
                 self._metrics.first_token,
@@ -212,7 +212,7 @@ class Handlers:
     async def _answer(
         self, request: Request, call_request: CallRequest[Any], to_answer: Callable[[Any], Any], num_values: int
     ) -> Response:
-        call = self._engine.submit(call_request)
+        call = self._engine.submit(call_request, caller=caller_of(request))
         async with cancel_when_gone(request.receive, call):
             await call.wait()
             return await self._threads.answer(lambda: as_json(to_answer(call.result())), num_values)

@@ -1,14 +1,16 @@
 """Jobs without an engine, for the scheduler."""
 
+from genlib.calls.channel import Channel
 from genlib.jobs.sequence import Sequence, Wants
 
 
 class FakeJob:
     more = 0
 
-    def __init__(self, width=1, pending=1, wants=Wants.TOKEN, *, has_pages=True):
+    def __init__(self, width=1, pending=1, wants=Wants.TOKEN, *, has_pages=True, caller=""):
         self.width, self.wants, self.pending, self.has_pages = width, wants, pending, has_pages
         self.least = self.most = width
+        self.channel = Channel(streams=False, caller=caller)
         self.sequences = []
 
     def start(self):

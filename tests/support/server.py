@@ -87,7 +87,7 @@ class FakeEngine:
         if length > CONTEXT:
             raise ContextLengthExceeded(f"{length} tokens are more than the context's {CONTEXT}", param=param)
 
-    def submit(self, request: Any, *, stream: bool = False) -> FakeCall:
+    def submit(self, request: Any, *, stream: bool = False, caller: str = "") -> FakeCall:
         if self.refusal is not None:
             raise self.refusal
         if not isinstance(request, Score):
