@@ -9,7 +9,7 @@ from msgspec import UNSET, Struct, UnsetType
 from ..calls.results import FinishReason
 
 
-class TopAnswer(Struct, frozen=True, kw_only=True):
+class TopAnswer(Struct, frozen=True, kw_only=True, gc=False):
     """One of the most likely tokens at a position, under the model."""
 
     token: str

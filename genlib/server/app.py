@@ -118,7 +118,8 @@ def create_app(
     description = document(OPERATIONS, version("genlib"), _bounds(engine), needs_key=api_key is not None)
     threads = Threads()
     handlers = Handlers(engine, metrics, description, keep_alive=keep_alive, stall_after=stall_after, threads=threads)
-    gate = _Gate(handlers, None if api_key is None else api_key.encode(), max_body, threads)
+    key = None if api_key is None else api_key.encode()
+    gate = _Gate(handlers, key, Bodies(max_body), threads, most_items=max(engine.context_length, engine.vocab_size))
     app = Starlette(
         routes=[Route(path, gate.endpoint(ops), methods=list(ops)) for path, ops in _by_path().items()],
         middleware=[Middleware(metrics.watch)],
@@ -145,13 +146,19 @@ def _by_path() -> dict[str, dict[str, Operation]]:
 
 
 class _Gate:
-    """Checks the key, reads and decodes the body, and turns exceptions into error responses."""
+    """Checks the key, reads and decodes the body, and turns exceptions into error responses.
 
-    def __init__(self, handlers: Handlers, key: bytes | None, max_body: int, threads: Threads) -> None:
+    most_items: of a list of numbers, which are tokens.
+    """
+
+    def __init__(
+        self, handlers: Handlers, key: bytes | None, bodies: Bodies, threads: Threads, *, most_items: int
+    ) -> None:
         self._handlers = handlers
         self._key = key
-        self._bodies = Bodies(max_body)
+        self._bodies = bodies
         self._threads = threads
+        self._most_items = most_items
 
     def endpoint(self, operations: dict[str, Operation]) -> Endpoint:
         """The endpoint of one path. operations: by method."""
@@ -184,9 +191,9 @@ class _Gate:
             return wire.EmptyBody()
         if len(data) < LARGE_BODY:
             return decode(data, op.body)
-        return await self._threads.run(partial(_decode_large, data, op.body), large=True)
+        return await self._threads.run(partial(_decode_large, data, op.body, self._most_items), large=True)
 
 
-def _decode_large(data: bytes, body: type[wire.Body]) -> wire.Body:
-    check_shape(data)
+def _decode_large(data: bytes, body: type[wire.Body], most_items: int) -> wire.Body:
+    check_shape(data, most_items)
     return decode(data, body)

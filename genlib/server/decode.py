@@ -48,25 +48,36 @@ def decode(data: bytes, body: type[B]) -> B:
     return body(**{name: _convert(name, value, fields[name].type) for name, value in document.items()})
 
 
-def check_shape(data: bytes) -> None:
-    """Refuses a body of more strings, lists and objects than any request has, before they are made.
+def check_shape(data: bytes, most_items: int) -> None:
+    """Refuses a body of more strings, lists and objects than any request has, before they are made, and so it does a
+    list of more than `most_items` numbers.
 
     For large bodies: the library makes them without letting anybody else run. Raises InvalidRequest.
     """
-    at, strings, containers = 0, 0, 0
-    while strings <= MAX_STRINGS and containers <= MAX_CONTAINERS:
-        found = _OPENING.search(data, at)
-        if found is None:
-            return
+    at, strings, containers, name = 0, 0, 0, b""
+    while found := _OPENING.search(data, at):
         at = found.end()
         if found[0] == b'"':
             strings += 1
-            at = _end_of_string(data, at)
+            end = _end_of_string(data, at)
+            name, at = data[at : end - 1], end
         else:
             containers += 1
-    raise InvalidRequest(
-        f"the body must have at most {MAX_STRINGS} strings, names included, and {MAX_CONTAINERS} lists and objects"
-    )
+            _check_numbers(data, at, name, most_items)
+        if strings > MAX_STRINGS or containers > MAX_CONTAINERS:
+            rule = f"{MAX_STRINGS} strings, names included, and {MAX_CONTAINERS} lists and objects"
+            raise InvalidRequest(f"the body must have at most {rule}")
+
+
+def _check_numbers(data: bytes, at: int, name: bytes, most: int) -> None:
+    """What begins at `at`, if it is a list of numbers, has at most so many. name: of the field, probably."""
+    end = data.find(b"]", at)
+    if end < 0 or data.find(b'"', at, end) >= 0:
+        return
+    count = 1 + data.count(b",", at, end)
+    if count > most:
+        param = _cut(name.decode("utf-8", "replace"))
+        raise InvalidRequest(f"`{param}` must have at most {most} items, got {count}", param=param)
 
 
 def _end_of_string(data: bytes, at: int) -> int:

@@ -87,15 +87,15 @@ def test_strings_lists_and_objects_are_counted(document: Any, ascii_only: bool, 
         patch.setattr("genlib.server.decode.MAX_CONTAINERS", containers)
         if found[0] > strings or found[1] > containers:
             with pytest.raises(InvalidRequest, match="the body must have at most"):
-                check_shape(data)
+                check_shape(data, 100)
         else:
-            check_shape(data)
+            check_shape(data, 100)
 
 
 @given(st.binary(max_size=40))
 def test_the_count_ends_on_any_bytes(data: bytes) -> None:
-    check_shape(data)
-    check_shape(b'{"' + data)
+    check_shape(data, 100)
+    check_shape(b'{"' + data, 100)
 
 
 @pytest.mark.parametrize("item", ["[]", "{}", '""', "[[]]", '{"a": 1}'])
@@ -103,3 +103,20 @@ def test_a_large_body_of_small_things_is_refused(client: Client, item: str) -> N
     body = '{"tokens": [' + ",".join([item] * (max(MAX_STRINGS, MAX_CONTAINERS) + 1)) + " " * (1 << 14) + "]}"
     error = refused(client.send("POST", "/v1/states", body=body.encode()), 400, "invalid_parameter")
     assert error["message"].startswith("the body must have at most")
+
+
+def test_a_list_of_more_numbers_than_any_model_takes_is_refused_by_its_name(client: Client, engine: FakeEngine) -> None:
+    most = engine.vocab_size
+    body = '{"stop_sequences": ["],[,"], "tokens": [' + "5," * most + "5]}"
+    error = refused(client.send("POST", "/v1/states", body=body.encode()), 400, "invalid_parameter", "tokens")
+    assert error["message"] == f"`tokens` must have at most {most} items, got {most + 1}"
+
+
+@given(st.lists(st.integers(0, 9), min_size=1, max_size=9), st.lists(st.text(',[]"a', max_size=9)), st.integers(1, 9))
+def test_only_numbers_are_counted(numbers: list[int], texts: list[str], most: int) -> None:
+    data = json.dumps({"texts": texts, "tokens": numbers}).encode()
+    if len(numbers) > most:
+        with pytest.raises(InvalidRequest, match=f"`tokens` must have at most {most} items, got {len(numbers)}"):
+            check_shape(data, most)
+    else:
+        check_shape(data, most)
