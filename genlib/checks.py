@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_TIMEOUT = 1e9  # seconds; clocks and locks of the operating system take a little more
+MAX_ITEMS = 1 << 22  # of a range, which has no memory of its own that would bound it
 MAX_STOP_SEQUENCES = 64
 MAX_STOP_BYTES = 1 << 14  # of all of them: states keep theirs, and beams follow each byte
 
@@ -42,6 +43,8 @@ def as_list(param: str, rule: str, value: object) -> list[Any]:
     if isinstance(value, Mapping) and "input_ids" in value:
         raise refuse(param, f'{rule}; of a BatchEncoding, pass its ["input_ids"]', type(value).__name__)
     if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+        if isinstance(value, range) and len(value[: MAX_ITEMS + 1]) > MAX_ITEMS:  # len() alone may not hold its length
+            raise refuse(param, f"have at most {MAX_ITEMS} items", value)
         return list(map(plain, value))
     to_list = getattr(value, "tolist", None)
     items = to_list() if callable(to_list) else None

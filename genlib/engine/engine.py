@@ -228,23 +228,23 @@ class Engine(Keeper):
             self._begin(request, call, place)
 
     def _begin(self, request: Request[R], call: Call[R], place: Place | None = None) -> None:
-        channel = call.channel
         self._limits.check_request(request)
         prepared = prepare(self._resources, request, self.read(request.state).stop_sequences)
         with self.lock:
             self.calls.check_open()
             record = self.store.read(request.state)
             ended = record.finished and not isinstance(request, Score | ScoreMany)
-            job = job_for(self._resources, channel, request, prepared)
+            job = job_for(self._resources, call.channel, request, prepared)
             if not ended:
                 self._limits.check_room(request, len(record.tokens))
                 self._limits.check_pages(job.pages_needed(), request)
-            job.claim()
+            self.calls.enter(job)
             try:
+                job.claim()
                 if ended:
-                    channel.finish(job.answer_ended())
+                    self.calls.finish(job, job.answer_ended())
                 else:
                     self.calls.submit(job, place)
             except BaseException:
-                job.abandon()
+                self.calls.refuse(job)
                 raise

@@ -13,7 +13,7 @@ from collections import deque
 from typing import NamedTuple
 
 from ..calls.channel import Answer, Channel, timed_out
-from ..errors import CallCancelled, EngineClosed, GenlibError, QueueFull, ReentrantCall
+from ..errors import CallCancelled, EngineClosed, GenlibError, ReentrantCall
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence
 from .bell import Bell
@@ -107,22 +107,26 @@ class OpenCalls(Guard):
         if self._closed is not None:
             raise type(self._closed)(self._closed.message) from self._closed
 
+    def enter(self, job: Job) -> None:
+        """Before a job claims its state: from here on whoever is interrupted can end the call."""
+        self._jobs[job.channel] = job
+
     def submit(self, job: Job, place: Place | None = None) -> None:
-        """Queues a job, in a place that was granted or where there is room. Raises QueueFull, EngineClosed."""
-        self.check_open()
+        """Queues a job, in a place that was granted or where there is room. Raises QueueFull."""
         if place is not None:
             self.line.take(place)
         if self._scheduler.idle:
             self.progress = time.monotonic()
-        self._jobs[job.channel] = job  # first: whoever is interrupted from here on can end it
-        try:
-            self._scheduler.submit(job)
-        except QueueFull:
-            del self._jobs[job.channel]
-            raise
+        self._scheduler.submit(job)
         if job.channel.deadline is not None:
             self._timed.add(job)
         self.bell.ring()
+
+    def refuse(self, job: Job) -> None:
+        """Takes back a job that could not begin."""
+        self._scheduler.end(job)
+        job.abandon()
+        self._forget(job)
 
     def _end(self, end: End) -> None:
         job = self._jobs.get(end.channel)

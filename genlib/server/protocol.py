@@ -22,6 +22,10 @@ from .failure import HeadersTooLarge, MalformedRequest, RequestTimeout, TooManyC
 
 log = logging.getLogger("genlib.server")
 
+# Of uvicorn's: without its warnings about what clients send, which would let them fill the log.
+_about_clients = logging.getLogger("uvicorn.error.clients")
+_about_clients.setLevel(logging.ERROR)
+
 MAX_CONNECTIONS = 1024
 _RESERVE = 32  # file descriptors for all else
 _TURNED_AWAY = 64  # connections above the limit that are answered before they are closed; more are cut off
@@ -51,6 +55,8 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, bounds: Bounds, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        if self.logger.level < logging.ERROR:
+            self.logger = _about_clients
         self._bounds = bounds
         self._turned_away = self._ended = False
         self._patience: asyncio.TimerHandle | None = None  # with a client that is silent
@@ -121,6 +127,9 @@ class BoundedProtocol(H11Protocol):
         """Answers a request that no app sees. The connection is closed a little later: bytes that the client still
         sends would reset one that is closed, and the answer would be lost."""
         self._ended = True
+        if self.cycle is not None:
+            self.cycle.disconnected = True  # for an app that answers the request too
+            self.cycle.message_event.set()
         answer = failure.answer(error)
         lines = [f"HTTP/1.1 {answer.status_code} {HTTPStatus(answer.status_code).phrase}".encode()]
         lines += [name + b": " + value for name, value in [*answer.raw_headers, (b"connection", b"close")]]

@@ -135,3 +135,18 @@ def test_how_many_continuations(engine: genlib.Engine) -> None:
         genlib.generate_multi(state, n=65537)
     with pytest.raises(genlib.InvalidRequest, match="`n` must be an integer from 1 to 1024, got 1025"):
         genlib.generate_multi(state, n=1025, keep_states=True)
+
+
+@pytest.mark.parametrize("endless", [range(10**12), range(10**30)])
+def test_a_range_without_end_is_refused(engine: genlib.Engine, endless: range) -> None:
+    state = engine.create_state("a")
+    for call in (
+        lambda: engine.create_state(tokens=endless),
+        lambda: genlib.generate_token(state, allowed_tokens=endless),
+        lambda: genlib.generate_token(state, stop_sequences=endless),
+        lambda: genlib.generate_tokens(endless),
+        lambda: genlib.generate_tokens([state], seed=endless),
+        lambda: state.score(endless),
+    ):
+        with pytest.raises(genlib.InvalidRequest, match="`\\w+` must have at most 4194304 items"):
+            call()

@@ -14,9 +14,11 @@ from typing import Any
 
 import pytest
 import uvicorn
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 from support.http import Answer, refused
+from support.server import FakeEngine
 
+from genlib.server import create_app
 from genlib.server.door import Door
 from genlib.server.protocol import AcceptErrors, Bounds, protocol
 from genlib.server.run import listen
@@ -35,11 +37,11 @@ async def echo(scope: Scope, receive: Receive, send: Send) -> None:
 
 
 @contextmanager
-def serving(bounds: Bounds) -> Iterator[tuple[str, int]]:
+def serving(bounds: Bounds, app: ASGIApp = echo) -> Iterator[tuple[str, int]]:
     """The address of a server on a thread."""
     door = Door()
-    door.open(echo)
-    config = uvicorn.Config(door, http=protocol(bounds), ws="none", lifespan="off", log_level="critical")
+    door.open(app)
+    config = uvicorn.Config(door, http=protocol(bounds), ws="none", lifespan="off", log_level="warning")
     server = uvicorn.Server(config)
     with listen("127.0.0.1", 0) as sock:
         thread = threading.Thread(target=server.run, args=([sock],))
@@ -110,6 +112,21 @@ def test_what_is_not_http_gets_the_documented_error(address: tuple[str, int], re
     error = refused(answer, 400, "malformed_request")
     assert error["message"].startswith("the request is not valid HTTP/1.1: ")
     assert answer.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("path", ["/v1/generate/token", "/nowhere", "/health"])
+def test_a_body_that_is_not_http_is_answered_once(caplog: pytest.LogCaptureFixture, path: str) -> None:
+    """By the server, though the app answers too; and nothing is logged of what clients send."""
+    engine = FakeEngine()
+    app = create_app(engine)  # type: ignore[arg-type]
+    with caplog.at_level(logging.INFO), serving(Bounds(connections=30), app) as address:
+        for _ in range(10):
+            head = f"POST {path} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n"
+            answer = exchange(address, head.encode() + b"zz\r\n")
+            assert answer.status in (400, 404, 405)
+            answer.json()
+        exchange(address, b"GET /health HTTP/1.1\r\nHost: a\r\nConnection: upgrade\r\nUpgrade: h2c\r\n\r\n")
+    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.WARNING] == []
 
 
 def test_headers_are_bounded(address: tuple[str, int]) -> None:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from support.http import Client
-from support.server_calls import FakeCall, FakeState
+from support.server_calls import FakeCall, FakeState, length_of
 
 from genlib.calls.requests import GenerateToken, Score
 from genlib.checks import check_exactly_one, check_int, check_text
@@ -91,7 +91,7 @@ class FakeEngine:
         if self.refusal is not None:
             raise self.refusal
         if not isinstance(request, Score):
-            new = request.max_tokens if hasattr(request, "max_tokens") else request.max_length
+            new = length_of(request)
             self.check_length(request.state.num_tokens + new, "max_tokens")
         if isinstance(request, GenerateToken):
             request.state.check_free()

@@ -25,6 +25,13 @@ WORD = "ab é\n."
 UNFINISHED: dict[str, Any] = {"finished": False, "finish_reason": None, "stop_sequence": None}
 
 
+def length_of(request: Any) -> int:
+    """How many tokens a request makes."""
+    if not hasattr(request, "max_tokens"):
+        return int(request.max_length)
+    return int(request.max_tokens or request.state.engine.context_length - request.state.num_tokens)
+
+
 class FakeState:
     """Its tokens are the code points of its text."""
 
@@ -112,7 +119,7 @@ class FakeCall:
             logprobs = tuple(-0.5 for _ in request.token_ids)
             texts = tuple(map(chr, request.token_ids))
             return ScoreResult(state.id, request.token_ids, logprobs, sum(logprobs), -0.5, texts, False)
-        count = request.max_tokens if hasattr(request, "max_tokens") else request.max_length
+        count = length_of(request)
         pieces = [self._piece(i) for i in range(count)]
         if isinstance(request, GenerateToken):
             state.tokens += tuple(ord(piece.text) for piece in pieces)
