@@ -19,7 +19,7 @@ from typing import Any, Generic, Protocol, cast
 
 from ..handles import Handle
 from .channel import Channel, cancelled, timed_out, waker
-from .pieces import AsyncPieceIterator, PieceIterator, leave_for_sure
+from .pieces import AsyncPieceIterator, PieceIterator
 from .results import Piece, R_co
 
 
@@ -40,6 +40,13 @@ class CallOwner(Protocol):
     def post_end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         """The same, but before the engine is used next. Never waits: finalisers and signal handlers may call it."""
 
+    def watch(self, channel: Channel, handle: object) -> None:
+        """Ends a call when a handle is dropped: a stream with the tokens of the pieces taken, any other with an error.
+        By the time the engine is used next."""
+
+    def heed_posted(self) -> None:
+        """Ends the calls whose ends were posted, and those whose handles were dropped."""
+
 
 class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
     """A running call. Made by Engine.submit.
@@ -54,9 +61,10 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         self.channel = channel
         self._owner = owner
         self._engine = engine
-        self._taken = 0
         self._left = False
         self._coroutine: Coroutine[Any, Any, R_co] | None = None
+        if channel.held:
+            self.watch(self)
 
     def __repr__(self) -> str:
         what = "failed" if self.channel.error else "done" if self.done else "running"
@@ -124,6 +132,7 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         """Waits for the next piece of a stream; None at its end. Raises as `result` does."""
         self._check_streams("use .result()")
         self._owner.check_caller()
+        self._owner.heed_posted()
         try:
             self._wait(self._has_piece)
         except BaseException:
@@ -137,6 +146,7 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
 
     async def __anext__(self) -> Piece:
         self._check_streams("await it")
+        self._owner.heed_posted()
         await self._wait_async(self._has_piece)
         piece = self._take()
         if piece is None:
@@ -158,17 +168,17 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
             raise TypeError(f"this call was not submitted with stream=True; {instead}")
 
     def _has_piece(self) -> bool:
-        return self._taken < self.channel.num_pieces or self.done
+        return self.channel.taken < self.channel.num_pieces or self.done
 
     def _take(self) -> Piece | None:
         """The next piece, or None at a stream's end."""
         channel = self.channel
         if channel.error is not None:
             raise channel.error.with_traceback(channel.traceback)
-        if self._taken < channel.num_pieces and not (self._left or channel.ended):
+        if channel.taken < channel.num_pieces and not (self._left or channel.ended):
             assert channel.piece is not None
-            piece = channel.piece(self._taken)
-            self._taken += 1
+            piece = channel.piece(channel.taken)
+            channel.taken += 1
             return piece
         if not self._left:
             self._end()
@@ -180,14 +190,13 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         if self.channel.ended:
             return
         if self.streams:
-            self._owner.post_end(self.channel, self._taken)
+            self._owner.post_end(self.channel, self.channel.taken)
         else:
             self.cancel()
 
-    def __del__(self) -> None:
-        channel = getattr(self, "channel", None)  # None if __init__ was interrupted
-        if channel is not None and channel.held:
-            leave_for_sure(self)
+    def watch(self, handle: object) -> None:
+        """Ends the call when this handle is dropped."""
+        self._owner.watch(self.channel, handle)
 
     # A coroutine, so that it can be awaited, or given to asyncio.create_task.
 

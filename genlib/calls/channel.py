@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
+import weakref
 from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -20,6 +21,22 @@ from .results import Piece, Result
 
 # Makes the result of a call that has ended, without the engine's lock: a long one must keep nobody else waiting.
 Answer = Callable[[], Result]
+
+
+class HandleRef(weakref.ref[Any]):
+    """To a handle of a call, whose channel it knows. It is the argument of its callback."""
+
+    __slots__ = ("channel",)
+
+    channel: Channel
+
+    def __new__(cls, handle: object, callback: Callable[[Any], object], channel: Channel) -> HandleRef:
+        self = super().__new__(cls, handle, callback)
+        self.channel = channel
+        return self
+
+    def __init__(self, *_: object) -> None:
+        """`__new__` has done all."""
 
 
 class Channel:
@@ -36,6 +53,8 @@ class Channel:
         self.held = held or streams
         self.deadline = None if timeout is None else time.monotonic() + timeout
         self.num_pieces = 0
+        self.taken = 0  # of them, by the reader
+        self._refs: list[HandleRef] = []
         self.complete = False
         self.error: BaseException | None = None
         self.traceback: TracebackType | None = None
@@ -66,6 +85,7 @@ class Channel:
         """The call has ended well."""
         if not self.ended:
             self._answer, self.complete = answer, True
+        self._refs.clear()
         self._wake()
 
     def fail(self, error: BaseException) -> None:
@@ -73,6 +93,7 @@ class Channel:
         if not self.ended:
             self.traceback = error.__traceback__  # as it is now: each raise would add to it
             self.error, self.complete = error, True
+        self._refs.clear()
         self._wake()
 
     def _wake(self) -> None:
@@ -81,6 +102,14 @@ class Channel:
             self._wakers.popleft()
 
     # The handle's side.
+
+    def watch(self, handle: object, *callbacks: Callable[[Any], object]) -> None:
+        """Has the callbacks called in their order when a handle is dropped, unless the call has ended.
+
+        They must be builtins. Then no signal's handler can come in between and raise, as it can in a finaliser.
+        """
+        for callback in reversed(callbacks):
+            self._refs.append(HandleRef(handle, callback, self))
 
     def result(self) -> Result:
         """What a call that has ended well answers; made by the first that asks."""

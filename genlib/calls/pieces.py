@@ -20,16 +20,7 @@ class StreamingCall(Protocol):
     async def __anext__(self) -> Piece: ...
     def result(self, timeout: float | None = None) -> Any: ...
     def close(self) -> None: ...
-    def leave(self) -> None: ...
-
-
-def leave_for_sure(call: StreamingCall) -> None:
-    """For finalisers: leaves a stream even if the handler of a signal raises in the midst of it."""
-    try:
-        call.leave()
-    except BaseException:
-        call.leave()
-        raise
+    def watch(self, handle: object) -> None: ...
 
 
 class PieceIterator(Handle, Iterator[Piece]):
@@ -39,6 +30,7 @@ class PieceIterator(Handle, Iterator[Piece]):
 
     def __init__(self, call: StreamingCall) -> None:
         self._call = call
+        call.watch(self)
 
     def __next__(self) -> Piece:
         piece = self._call.next_piece()
@@ -50,9 +42,6 @@ class PieceIterator(Handle, Iterator[Piece]):
         """Leaves the stream."""
         self._call.close()
 
-    def __del__(self) -> None:
-        leave_for_sure(self._call)
-
 
 class AsyncPieceIterator(Handle, AsyncIterator[Piece]):
     """The same for coroutines."""
@@ -61,6 +50,7 @@ class AsyncPieceIterator(Handle, AsyncIterator[Piece]):
 
     def __init__(self, call: StreamingCall) -> None:
         self._call = call
+        call.watch(self)
 
     async def __anext__(self) -> Piece:
         return await self._call.__anext__()
@@ -68,9 +58,6 @@ class AsyncPieceIterator(Handle, AsyncIterator[Piece]):
     async def aclose(self) -> None:
         """Leaves the stream."""
         self._call.close()
-
-    def __del__(self) -> None:
-        leave_for_sure(self._call)
 
 
 class TokenStream(Handle, Iterator[Piece]):

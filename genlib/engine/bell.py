@@ -9,7 +9,8 @@ class Bell:
     """Rung when there may be something to do. Ringing never waits: finalisers and signal handlers may."""
 
     def __init__(self) -> None:
-        self._rings: queue.SimpleQueue[None] = queue.SimpleQueue()  # its put() may be entered again by itself
+        self._rings: queue.SimpleQueue[object] = queue.SimpleQueue()  # its put() may be entered again by itself
+        self.ring_with = self._rings.put  # a builtin, which takes an argument that means nothing
 
     def ring(self) -> None:
         """Ends the wait that is on, or else the next one."""

@@ -12,7 +12,7 @@ import time
 from collections import deque
 from typing import NamedTuple
 
-from ..calls.channel import Answer, Channel, timed_out
+from ..calls.channel import Answer, Channel, HandleRef, cancelled, timed_out
 from ..errors import CallCancelled, EngineClosed, GenlibError, ReentrantCall
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence
@@ -32,6 +32,10 @@ class End(NamedTuple):
     error: Exception | None
 
 
+def end_of_dropped(channel: Channel) -> End:
+    return End(channel, channel.taken, None) if channel.streams else End(channel, None, cancelled())
+
+
 class OpenCalls(Guard):
     """Jobs by their calls' channels. The lock guards them, the states and the scheduler. The engine's thread takes it
     itself; all others take `lock_for_use`.
@@ -45,7 +49,7 @@ class OpenCalls(Guard):
         self.line = Line(scheduler, bell)
         self._scheduler = scheduler
         self._jobs: dict[Channel, Job] = {}
-        self._posted: deque[End] = deque()
+        self._posted: deque[End | HandleRef] = deque()
         self._timed: set[Job] = set()  # those with a deadline
         self._gone: list[Job] = []  # ended, and still holding what a step may be using
         self._closed: EngineClosed | None = None
@@ -71,6 +75,13 @@ class OpenCalls(Guard):
     def end(self, channel: Channel, taken: int | None, error: Exception | None = None) -> None:
         self.post_end(channel, taken, error)
         self.lock_for_use()
+
+    def watch(self, channel: Channel, handle: object) -> None:
+        channel.watch(handle, self._posted.append, self.bell.ring_with)
+
+    def heed_posted(self) -> None:
+        if self._posted:
+            self.lock_for_use()
 
     def end_together(self, channels: list[Channel]) -> None:
         with self.lock_for_use():
@@ -128,7 +139,8 @@ class OpenCalls(Guard):
         job.abandon()
         self._forget(job)
 
-    def _end(self, end: End) -> None:
+    def _end(self, post: End | HandleRef) -> None:
+        end = post if isinstance(post, End) else end_of_dropped(post.channel)
         job = self._jobs.get(end.channel)
         if job is None:
             return

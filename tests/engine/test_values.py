@@ -148,5 +148,5 @@ def test_a_range_without_end_is_refused(engine: genlib.Engine, endless: range) -
         lambda: genlib.generate_tokens([state], seed=endless),
         lambda: state.score(endless),
     ):
-        with pytest.raises(genlib.InvalidRequest, match="`\\w+` must have at most 4194304 items"):
+        with pytest.raises(genlib.InvalidRequest, match=r"`\w+` must have at most 4194304 items"):
             call()

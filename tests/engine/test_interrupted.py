@@ -1,7 +1,10 @@
-"""A call that is interrupted while it begins, or while it is refused, leaves its state free."""
+"""A call that is interrupted while it begins, is refused, or is dropped leaves its state free."""
 
 from __future__ import annotations
 
+import contextlib
+import random
+import signal
 import sys
 from collections.abc import Callable, Iterator
 from inspect import CO_GENERATOR
@@ -9,7 +12,7 @@ from types import FrameType
 from typing import Any
 
 import pytest
-from support.engine import check_pages_back, fake_engine
+from support.engine import check_pages_back, fake_engine, wait_until_idle
 
 import genlib
 from genlib import GenerateToken
@@ -46,7 +49,7 @@ def interrupted_at(i: int, call: Callable[[], Any]) -> bool:
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_wherever_it_is_interrupted(engine: genlib.Engine, full: bool) -> None:
+def test_as_any_function_begins(engine: genlib.Engine, full: bool) -> None:
     others = [engine.create_state("b") for _ in range(2)]
     state = engine.create_state("a")
     i, had_one = 0, True
@@ -66,4 +69,40 @@ def test_wherever_it_is_interrupted(engine: genlib.Engine, full: bool) -> None:
     assert i > 30
     for one in engine.states():
         one.close()
+    wait_until_idle(engine)
     check_pages_back(engine)
+
+
+class Struck(Exception):
+    pass
+
+
+def drop_a_stream(state: genlib.State, delay: float) -> None:
+    """The handler's exception may come before, in the midst of, or after it."""
+    try:
+        stream = genlib.generate_token(state, max_tokens=2, stream=True)
+        signal.setitimer(signal.ITIMER_REAL, delay)
+        del stream
+        for _ in range(30):
+            pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def test_at_any_moment_of_a_drop() -> None:
+    """Also as a finaliser begins, which would then never run."""
+
+    def strike(*_: object) -> None:
+        raise Struck
+
+    rng, before = random.Random(5), signal.signal(signal.SIGALRM, strike)
+    try:
+        with fake_engine() as engine:
+            state = engine.create_state("a")
+            for _ in range(3000):
+                with contextlib.suppress(Struck):
+                    drop_a_stream(state, rng.random() * 12e-6 + 1e-6)
+                state.append("b")
+                state.truncate(1)
+    finally:
+        signal.signal(signal.SIGALRM, before)
