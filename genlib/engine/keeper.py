@@ -107,6 +107,12 @@ class Keeper(Handle, ABC):
         """The token ids of a text as a continuation, without BOS. Raises InvalidRequest, which names `param`."""
         return tuple(self.tokenizer.encode(check_text(param, text), continues=True))
 
+    def tokens_behind(self, state: State, text: str, param: str = "text") -> tuple[int, ...]:
+        """`tokenize`, for a text that is to follow a state: one that cannot fit is refused before, since that can take
+        long and much memory."""
+        self._check_text_fits(param, check_text(param, text), len(self.read(state).tokens))
+        return self.tokenize(text, param)
+
     def detokenize(self, tokens: Sequence[int]) -> str:
         """The text of token ids as a continuation: "" for control tokens, U+FFFD for bytes that are no character.
 
@@ -117,8 +123,7 @@ class Keeper(Handle, ABC):
 
     def append(self, state: State, text: str) -> None:
         """See State.append."""
-        self._check_text_fits("text", check_text("text", text), len(self.read(state).tokens))
-        token_ids = self.tokenize(text)
+        token_ids = self.tokens_behind(state, text)
         with self.lock:
             self._limits.check_context(len(self.store.read(state).tokens) + len(token_ids), "text")
             self.store.append(state, token_ids)
@@ -143,9 +148,10 @@ class Keeper(Handle, ABC):
 
     def score(self, state: State, text: str) -> Call[ScoreResult]:
         """Log-probabilities of a text's tokens, were they to follow the state. See State.score."""
-        return self.submit(Score(state, self.tokenize(text)))
+        return self.submit(Score(state, self.tokens_behind(state, text)))
 
     def score_many(self, state: State, texts: Sequence[str]) -> Call[tuple[ScoreResult, ...]]:
         """The same of many texts, each as if it were alone."""
         given = as_list("texts", "be a list of strings", texts)
-        return self.submit(ScoreMany(state, tuple(self.tokenize(text, f"texts[{i}]") for i, text in enumerate(given))))
+        ids = tuple(self.tokens_behind(state, text, f"texts[{i}]") for i, text in enumerate(given))
+        return self.submit(ScoreMany(state, ids))

@@ -25,7 +25,7 @@ from .fields import Bound
 from .handlers import LIMIT_SCHEMA, Handlers
 from .metrics import ROUTE_KEY, Metrics
 from .openapi import Operation, document
-from .threads import Threads
+from .threads import LARGE_TEXT, Threads
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -184,14 +184,16 @@ class _Gate:
             return await op.serve(self._handlers, request, wire.EmptyBody())
         async with self._bodies.read(request) as data:
             body = await self._decode(data, op)
-            return await op.serve(self._handlers, request, body)
+        del data  # a call may take long
+        return await op.serve(self._handlers, request, body)
 
     async def _decode(self, data: bytes, op: Operation) -> wire.Body:
         if op.body is wire.EmptyBody and not data:
             return wire.EmptyBody()
         if len(data) < LARGE_BODY:
             return decode(data, op.body)
-        return await self._threads.run(partial(_decode_large, data, op.body, self._most_items), large=True)
+        large = len(data) > LARGE_TEXT
+        return await self._threads.run(partial(_decode_large, data, op.body, self._most_items), large=large)
 
 
 def _decode_large(data: bytes, body: type[wire.Body], most_items: int) -> wire.Body:

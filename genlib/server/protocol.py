@@ -22,8 +22,8 @@ from .failure import HeadersTooLarge, MalformedRequest, RequestTimeout, TooManyC
 
 log = logging.getLogger("genlib.server")
 
-# Of uvicorn's: without its warnings about what clients send, which would let them fill the log.
-_about_clients = logging.getLogger("uvicorn.error.clients")
+# In the place of uvicorn's, which warns of whatever clients send: they could fill the log.
+_about_clients = logging.getLogger("genlib.server.clients")
 _about_clients.setLevel(logging.ERROR)
 
 MAX_CONNECTIONS = 1024

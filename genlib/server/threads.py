@@ -11,7 +11,7 @@ import anyio.to_thread
 T = TypeVar("T")
 
 LARGE = 2  # large pieces of work at a time
-LARGE_TEXT = 1 << 16  # characters, or token ids
+LARGE_TEXT = 1 << 18  # characters, bytes, or token ids
 LARGE_ANSWER = 1 << 11  # tokens and top logprobs
 
 

@@ -190,11 +190,12 @@ class ScoreBody(Body, frozen=True, kw_only=True):
         """Tokenises the texts, which may take a while. Raises InvalidRequest."""
         check_exactly_one(text=self.text, texts=self.texts)
         if self.text is not None:
-            return Score(state, state.tokenize(self.text))
+            return Score(state, state.engine.tokens_behind(state, self.text))
         texts = self.texts or []
         if not 0 < len(texts) <= fields.MAX_N:
             raise refuse("texts", f"contain from 1 to {fields.MAX_N} texts", len(texts))
-        return ScoreMany(state, tuple(map(state.tokenize, texts)))
+        ids = (state.engine.tokens_behind(state, text, f"texts[{i}]") for i, text in enumerate(texts))
+        return ScoreMany(state, tuple(ids))
 
 
 class EmptyBody(Body, frozen=True, kw_only=True):

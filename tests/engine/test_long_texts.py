@@ -23,11 +23,20 @@ def engine() -> Iterator[genlib.Engine]:
 
 def test_what_cannot_fit_is_not_tokenised(engine: genlib.Engine, monkeypatch: pytest.MonkeyPatch) -> None:
     state = engine.create_state("A fox")
-    monkeypatch.setattr(Tokenizer, "encode", None)
+    encode = Tokenizer.encode
+
+    def encode_short(self: Tokenizer, text: str, *, continues: bool = False) -> list[int]:
+        assert len(text) < 10
+        return encode(self, text, continues=continues)
+
+    monkeypatch.setattr(Tokenizer, "encode", encode_short)
     with pytest.raises(ContextLengthExceeded, match=r"`prompt` makes at least \d+ tokens, but the context length is"):
         engine.create_state(LONG)
     with pytest.raises(ContextLengthExceeded, match=r"`text` makes at least \d+ tokens"):
         state.append(LONG)
+    for score in (lambda: state.score(LONG), lambda: state.score(["a", LONG])):
+        with pytest.raises(ContextLengthExceeded, match=r"`texts?(\[1\])?` makes at least \d+ tokens"):
+            score()
     assert state.text == "A fox"
 
 

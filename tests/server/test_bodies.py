@@ -72,3 +72,21 @@ def test_unfinished_bodies_hold_bounded_memory_and_give_it_back(engine: FakeEngi
         assert (await exchange(app, "POST", "/v1/states", body=whole)).status == 201
 
     asyncio.run(flood())
+
+
+def test_a_call_that_runs_holds_no_bytes(engine: FakeEngine) -> None:
+    app = create_app(engine, max_body=1000)  # type: ignore[arg-type]
+    state = engine.create_state("fox")
+    padded = json.dumps({"state_id": state.id}).encode() + b" " * 900
+
+    async def flood() -> None:
+        engine.free.clear()
+        calls = [asyncio.create_task(exchange(app, "POST", "/v1/generate/multi", body=padded)) for _ in range(20)]
+        while len(engine.calls) < 20:
+            await asyncio.sleep(0.01)
+        created = await exchange(app, "POST", "/v1/states", body=b'{"prompt": "fox"}')
+        engine.free.set()
+        assert [answer.status for answer in await asyncio.gather(*calls)] == [200] * 20
+        assert created.status == 201
+
+    asyncio.run(flood())

@@ -140,3 +140,12 @@ def test_a_body_that_is_far_too_large_is_told() -> None:
         assert connection.ask("GET", "/health").status == 200
         connection.close()
         assert finish(process, signal.SIGTERM) == (0, "", "")
+
+
+def test_clients_do_not_fill_the_log() -> None:
+    with serving() as (process, url):
+        for _ in range(20):
+            with socket.create_connection(("127.0.0.1", int(url.rpartition(":")[2])), timeout=PATIENCE) as client:
+                client.sendall(b"what is this?\r\n\r\n")
+                assert client.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
+        assert finish(process, signal.SIGTERM) == (0, "", "")

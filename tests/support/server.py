@@ -72,6 +72,10 @@ class FakeEngine:
         self.check_length(len(given), "tokens")
         return FakeState(self, given, stop_sequences)
 
+    def tokens_behind(self, state: FakeState, text: str, param: str = "text") -> tuple[int, ...]:
+        self.check_length(state.num_tokens + len(text), param)
+        return state.tokenize(text)
+
     def state(self, state_id: str) -> FakeState:
         if state_id not in self.open:
             raise StateNotFound(f"no state has the id {state_id!r}")
