@@ -140,7 +140,8 @@ class Handlers:
         state = self._state(request)
         size = sum(map(len, [body.text or "", *(body.texts or ())]))
         call_request = await self._threads.run(partial(body.request, state), large=size > LARGE_TEXT)
-        return await self._answer(request, call_request, encode.score_answer, size)
+        num_values = self._checked(body.num_values(call_request), "texts")
+        return await self._answer(request, call_request, encode.score_answer, num_values)
 
     async def health(self, _: Request, __: EmptyBody) -> Response:
         """GET /health"""
@@ -183,12 +184,14 @@ class Handlers:
 
     def _num_values(self, body: CallBody) -> int:
         """How much a response can contain. Raises InvalidRequest if that is too much."""
-        context = self._engine.context_length
-        values, most = body.num_values(context), max(MAX_VALUES, context)
-        if values > most:
+        return self._checked(body.num_values(self._engine.context_length), body.LENGTH)
+
+    def _checked(self, num_values: int, param: str) -> int:
+        most = max(MAX_VALUES, self._engine.context_length)
+        if num_values > most:
             rule = f"let the response contain at most {most} tokens and top logprobs, `n` and beams counted"
-            raise InvalidRequest(f"`{body.LENGTH}` must {rule}, got {values}", param=body.LENGTH)
-        return values
+            raise InvalidRequest(f"`{param}` must {rule}, got {num_values}", param=param)
+        return num_values
 
     async def _target(self, body: CallBody, ends: ExitStack) -> State:
         """The state that a call is made on: the one it names, or one of its own, which is closed with `ends`."""

@@ -197,6 +197,10 @@ class ScoreBody(Body, frozen=True, kw_only=True):
         ids = (state.engine.tokens_behind(state, text, f"texts[{i}]") for i, text in enumerate(texts))
         return ScoreMany(state, tuple(ids))
 
+    def num_values(self, request: Score | ScoreMany) -> int:
+        """How many tokens the response contains."""
+        return sum(map(len, (request.token_ids,) if isinstance(request, Score) else request.texts))
+
 
 class EmptyBody(Body, frozen=True, kw_only=True):
     """A request without fields; the body may be omitted."""

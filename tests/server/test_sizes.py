@@ -49,6 +49,13 @@ def test_what_is_as_large_as_allowed_is_sent(client: Client, state: FakeState) -
     assert streamed.status == 400, "the context is full"
 
 
+def test_a_score_has_a_largest_size(client: Client, engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("genlib.server.handlers.MAX_VALUES", 100)
+    path = f"/v1/states/{engine.create_state('f').id}/score"
+    assert client.post(path, {"text": "a" * 50}).status == 200
+    refused(client.post(path, {"texts": ["a" * 50, "a" * 51]}), 400, "invalid_parameter", "texts")
+
+
 def test_how_much_a_response_can_contain() -> None:
     assert TokenBody(state_id="s", max_tokens=10, top_logprobs=4).num_values(100) == 50
     assert TokenBody(state_id="s", max_tokens=None).num_values(100) == 100
