@@ -113,7 +113,7 @@ class Scheduler:
         sequences = job.start()
         if sequences is None:
             return False
-        self.waiting.take_first()
+        self.waiting.take(job)
         self._jobs[job] = None
         if job.more:
             self._wanting[job] = None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import deque
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
@@ -13,51 +12,45 @@ if TYPE_CHECKING:
 class Turns:
     """The waiting jobs: in the order in which they came, but one of each caller in turn. So a caller with one call does
     not wait for all those of a caller with many.
+
+    All of it bears being interrupted by a signal's handler, and being done again: who waits is one list, which changes
+    at once, and the rest follows from it.
     """
 
     def __init__(self) -> None:
-        self._by_caller: dict[str, deque[Job]] = {}  # the next turn first
-        self._size = 0
+        self._jobs: list[Job] = []  # in the order in which they came
+        self._served: dict[str, int] = {}  # callers that wait, by the turn after which theirs comes
+        self._turn = 0
+        self._first: Job | None = None  # if it is known
 
     def __len__(self) -> int:
-        return self._size
+        return len(self._jobs)
 
     def __iter__(self) -> Iterator[Job]:
-        """In the order of their turns, if nobody else comes."""
-        queues = [iter(queue) for queue in self._by_caller.values()]
-        while queues:
-            left = []
-            for queue in queues:
-                if (job := next(queue, None)) is not None:
-                    left.append(queue)
-                    yield job
-            queues = left
+        """In the order in which they came."""
+        return iter(self._jobs)
 
     @property
     def first(self) -> Job:
         """Whose turn it is; that does not change by others coming. There must be one."""
-        return next(iter(self._by_caller.values()))[0]
+        if self._first is None:
+            self._first = min(self._jobs, key=lambda job: self._served.get(job.channel.caller, self._turn))
+        return self._first
 
     def join(self, job: Job) -> None:
         """Puts a job behind those of its caller, and a caller that is new behind the others."""
-        self._by_caller.setdefault(job.channel.caller, deque()).append(job)
-        self._size += 1
+        self._served.setdefault(job.channel.caller, self._turn)
+        self._jobs.append(job)
 
-    def take_first(self) -> Job:
+    def take(self, job: Job) -> None:
         """Removes the first job, whose caller's next turn comes after those of all others."""
-        caller, queue = next(iter(self._by_caller.items()))
-        job = queue.popleft()
-        del self._by_caller[caller]
-        if queue:
-            self._by_caller[caller] = queue
-        self._size -= 1
-        return job
+        self._turn += 1
+        self._served[job.channel.caller] = self._turn
+        self.leave(job)
 
     def leave(self, job: Job) -> None:
         """Removes a job, which need not be there."""
-        queue = self._by_caller.get(job.channel.caller)
-        if queue is not None and job in queue:
-            queue.remove(job)
-            self._size -= 1
-            if not queue:
-                del self._by_caller[job.channel.caller]
+        self._first = None
+        self._jobs = [other for other in self._jobs if other is not job]
+        callers = {other.channel.caller for other in self._jobs}
+        self._served = {caller: turn for caller, turn in self._served.items() if caller in callers}

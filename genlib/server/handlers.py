@@ -104,10 +104,11 @@ class Handlers:
         return await self._threads.run(lambda: as_json(self._page(limit, after)), large=False)
 
     def _page(self, limit: int, after: str) -> answers.StatesAnswer:
-        own = self._own.ids.copy()
-        later = (state for state in self._engine.states() if state.id > after and state.id not in own)
+        own, states = self._own.ids, self._engine.states()  # which are looked up as they are then, and later
+        later = (state for state in states if state.id > after and state.id not in own)
         found = heapq.nsmallest(limit + 1, later, key=lambda state: state.id)
         summaries = [summary for state in found[:limit] if (summary := _summary(state)) is not None]
+        summaries = [summary for summary in summaries if summary.state_id not in own]
         return answers.StatesAnswer(states=summaries, has_more=len(found) > limit)
 
     async def show(self, request: Request, _: EmptyBody) -> Response:

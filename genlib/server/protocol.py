@@ -141,7 +141,19 @@ class BoundedProtocol(H11Protocol):
     def pause_writing(self) -> None:
         """The client does not read as fast as it is written to."""
         super().pause_writing()
-        self._unread = self.loop.call_later(self._bounds.unread, self.transport.abort)
+        self._watch_reader(self.transport.get_write_buffer_size())
+
+    def _watch_reader(self, unread: int) -> None:
+        """Looks again after a while, and cuts off a client that has read nothing of so many bytes."""
+
+        def look() -> None:
+            left = self.transport.get_write_buffer_size()
+            if left < unread:
+                self._watch_reader(left)
+            else:
+                self.transport.abort()
+
+        self._unread = self.loop.call_later(self._bounds.unread, look)
 
     def resume_writing(self) -> None:
         """It has read."""

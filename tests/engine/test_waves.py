@@ -62,7 +62,7 @@ def test_texts_to_score_share_the_rows_too() -> None:
         long = ScoreMany(state, tuple(tuple(range(97, 97 + n)) for n in (1, 40, 2, 30, 3, 20)))
         call = engine.submit(long)
         turn(engine)
-        small = engine.submit(GenerateToken(engine.create_state("b"), max_tokens=2))
+        small = engine.submit(GenerateToken(engine.create_state("b"), max_tokens=2, ignore_eos=True))
         run_dry(engine)
         assert [len(one.token_ids) for one in call.result()] == [1, 40, 2, 30, 3, 20]
         assert small.result().token_ids

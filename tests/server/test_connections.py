@@ -224,6 +224,16 @@ def test_a_client_that_does_not_read_is_cut_off(address: tuple[str, int]) -> Non
         assert len(read_all(client)) < 1 << 26
 
 
+def test_a_client_that_reads_slowly_gets_it_all(address: tuple[str, int]) -> None:
+    received = 0
+    with connected(address) as client:
+        client.sendall(b"GET /large HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        while part := client.recv(1 << 23):
+            received += len(part)
+            time.sleep(0.02)
+    assert received > 1 << 26
+
+
 def test_a_shortage_of_file_descriptors_is_told_in_one_line(caplog: pytest.LogCaptureFixture) -> None:
     handle, loop = AcceptErrors(), asyncio.new_event_loop()
     context: dict[str, Any] = {
