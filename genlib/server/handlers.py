@@ -150,14 +150,15 @@ class Handlers:
 
     async def ready(self, _: Request, __: EmptyBody) -> Response:
         """GET /ready"""
-        age = self._engine.stats().last_step_age
+        age = self._engine.loop.last_step_age  # without the engine's lock, which a token mask may hold for long
         if age > self._stall_after:
             raise Stalled(f"the engine has made no progress for {age:.1f} s")
         return as_json(about.ReadyAnswer(status="ready", last_step_age=age))
 
     async def metrics(self, request: Request, _: EmptyBody) -> Response:
         """GET /metrics"""
-        content, media_type = self._metrics.render(request.headers.get("accept", ""))
+        render = partial(self._metrics.render, request.headers.get("accept", ""))
+        content, media_type = await self._threads.run(render, large=False)
         return Response(content, headers={"Content-Type": media_type})
 
     async def openapi(self, _: Request, __: EmptyBody) -> Response:

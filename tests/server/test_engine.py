@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -203,3 +204,29 @@ def test_figures_are_the_engines(engine: genlib.Engine, client: Client) -> None:
     assert samples["genlib_generated_tokens_total"] == 6
     assert samples["genlib_states"] == 1
     assert client.get("/ready").status == 200
+
+
+def test_a_mask_that_blocks_is_told_by_the_probes(engine: genlib.Engine) -> None:
+    release = threading.Event()
+
+    class Blocking:
+        def fill(self, words: Any) -> None:
+            release.wait(20)
+            words[:] = -1
+
+        def accept(self, token_id: int) -> None:
+            """Nothing depends on it."""
+
+        def fork(self) -> Blocking:
+            return self
+
+    client = Client(create_app(engine, stall_after=0.1))
+    call = engine.submit(genlib.GenerateToken(engine.create_state("A fox"), max_tokens=1, token_mask=Blocking()))
+    try:
+        time.sleep(0.3)
+        assert client.get("/health").status == 200
+        refused(client.get("/ready"), 503, "stalled")
+    finally:
+        release.set()
+    call.result()
+    client.close()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from types import SimpleNamespace
 from typing import Any
 
 from support.http import Client
@@ -83,6 +84,10 @@ class FakeEngine:
 
     def states(self) -> list[FakeState]:
         return list(self.open.values())
+
+    @property
+    def loop(self) -> SimpleNamespace:
+        return SimpleNamespace(last_step_age=self.step_age)
 
     def stats(self) -> FakeStats:
         return FakeStats(num_states=len(self.open), last_step_age=self.step_age)
