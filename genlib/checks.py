@@ -100,6 +100,12 @@ def check_timeout(value: object) -> None:
         raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", value)
 
 
+def check_wait(value: object) -> None:
+    """Raises InvalidRequest unless `value` is None or a number of seconds that a caller can wait; below 0 is 0."""
+    if value is not None and not (is_number(value) and value <= MAX_TIMEOUT):
+        raise refuse("timeout", f"be a number of seconds, at most {MAX_TIMEOUT:.0e}, or None", value)
+
+
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:
     """The ids as a tuple. Raises InvalidRequest unless each is an int ≥ 0; the upper bound depends on the model."""
     if not isinstance(value, list | tuple) or not all(type(token) is int and token >= 0 for token in value):

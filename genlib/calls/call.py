@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine, Generator, Iterator
 from types import TracebackType
 from typing import Any, Generic, Protocol, cast
 
+from ..checks import check_wait
 from ..handles import Handle
 from .channel import Channel, cancelled, timed_out, waker
 from .pieces import AsyncPieceIterator, PieceIterator
@@ -90,6 +91,7 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         timeout: in seconds; then TimeoutError, and the call goes on: see `cancel`, or Engine.submit(timeout=...),
         which ends it. Raises the call's error. An exception while waiting, such as KeyboardInterrupt, cancels the call.
         """
+        check_wait(timeout)
         try:
             self._owner.check_caller()
             ended = self._wait(lambda: self.done, timeout)
@@ -216,11 +218,8 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         return self._coroutine.throw(typ if val is None else val)
 
     async def wait(self) -> None:
-        """Until the call has ended, whose error it raises; then `result()` does not wait.
-
-        Awaiting the call itself also makes the result, which for a very large one takes a while: this leaves that to a
-        thread, if need be. Cancelling cancels the call.
-        """
+        """Until the call has ended, whose error it raises; then `result()` does not wait. That makes the result, which
+        takes a while for a very large one: it can be left to a thread. Cancelling cancels the call."""
         await self._wait_async(lambda: self.done)
         self._end()
 

@@ -150,3 +150,11 @@ def test_a_range_without_end_is_refused(engine: genlib.Engine, endless: range) -
     ):
         with pytest.raises(genlib.InvalidRequest, match=r"`\w+` must have at most 4194304 items"):
             call()
+
+
+@pytest.mark.parametrize("timeout", ["1", [1], float("nan"), 10**400, True])
+def test_a_wrong_timeout_of_a_wait_does_not_end_the_call(engine: genlib.Engine, timeout: object) -> None:
+    call = engine.submit(genlib.GenerateToken(engine.create_state("a"), max_tokens=2, ignore_eos=True))
+    with pytest.raises(genlib.InvalidRequest, match="`timeout` must be a number of seconds"):
+        call.result(timeout)
+    assert len(call.result(20).token_ids) == 2
