@@ -212,8 +212,9 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         return self._coroutine.send(value)
 
     def throw(self, typ: Any, val: Any = None, tb: TracebackType | None = None) -> Any:  # noqa: ARG002
-        """Of a coroutine: for event loops."""
+        """Of a coroutine: for event loops. If it has not begun, its task was cancelled before the first step."""
         if self._coroutine is None:
+            self.cancel()
             self._coroutine = self._result_async()
         return self._coroutine.throw(typ if val is None else val)
 

@@ -103,3 +103,29 @@ class TestCoroutines:
             time.sleep(0.001)
         check_free(state, before, 100)
         task._log_destroy_pending = False
+
+    @pytest.mark.parametrize("way", ["task", "wait_for", "group", "gather"])
+    def test_a_task_that_is_cancelled_before_its_first_step(self, slow: genlib.Engine, way: str) -> None:
+        async def start(call: genlib.Call) -> None:
+            if way == "task":
+                task = asyncio.create_task(call)
+                task.cancel()
+                await task
+            elif way == "wait_for":
+                await asyncio.wait_for(call, 0)
+            elif way == "group":
+                async with asyncio.TaskGroup() as group:
+                    group.create_task(call)
+                    raise ValueError
+            else:
+                async with asyncio.timeout(0):
+                    await asyncio.gather(call)
+
+        async def run() -> None:
+            state = slow.create_state(PROMPT)
+            before = state.tokens
+            with contextlib.suppress(asyncio.CancelledError, TimeoutError, ExceptionGroup):
+                await start(genlib.aio.generate_token(state, max_tokens=200, ignore_eos=True))
+            check_free(state, before, 0)
+
+        asyncio.run(run())
