@@ -126,6 +126,8 @@ class OpenCalls(Guard):
         """Queues a job, in a place that was granted or where there is room. Raises QueueFull."""
         if place is not None:
             self.line.take(place)
+        elif self.line:
+            self.line.serve()  # whoever has left it takes no room
         if self._scheduler.idle:
             self.progress = time.monotonic()
         self._scheduler.submit(job)
