@@ -156,10 +156,17 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         return piece
 
     def close(self) -> None:
-        """Leaves a stream: the tokens of the pieces taken are the state's. Ends any other call as `cancel` does."""
+        """Leaves a stream: the tokens of the pieces taken are the state's. Ends any other call as `cancel` does.
+
+        Never waits: the call has ended by the time its state is used next.
+        """
         if self._coroutine is not None:
             self._coroutine.close()
-        self.leave()
+        self._left = True
+        if not self.streams:
+            self.cancel()
+        elif not self.channel.ended:
+            self._owner.post_end(self.channel, self.channel.taken)
 
     async def aclose(self) -> None:
         """`close`, for contextlib.aclosing."""
@@ -185,16 +192,6 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         if not self._left:
             self._end()
         return None
-
-    def leave(self) -> None:
-        """What `close` does, before the state is used next. Never waits."""
-        self._left = True
-        if self.channel.ended:
-            return
-        if self.streams:
-            self._owner.post_end(self.channel, self.channel.taken)
-        else:
-            self.cancel()
 
     def watch(self, handle: object) -> None:
         """Ends the call when this handle is dropped."""

@@ -25,7 +25,7 @@ from .fields import Bound
 from .handlers import LIMIT_SCHEMA, Handlers
 from .metrics import ROUTE_KEY, Metrics
 from .openapi import Operation, document
-from .threads import LARGE_TEXT, Threads
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -192,8 +192,7 @@ class _Gate:
             return wire.EmptyBody()
         if len(data) < LARGE_BODY:
             return decode(data, op.body)
-        large = len(data) > LARGE_TEXT
-        return await self._threads.run(partial(_decode_large, data, op.body, self._most_items), large=large)
+        return await self._threads.run(partial(_decode_large, data, op.body, self._most_items), len(data))
 
 
 def _decode_large(data: bytes, body: type[wire.Body], most_items: int) -> wire.Body:

@@ -21,7 +21,7 @@ from .fields import MAX_VALUES
 from .metrics import Metrics
 from .own_states import OwnStates
 from .sse import EventStream
-from .threads import LARGE_TEXT, Threads
+from .threads import Threads
 from .wire import AppendBody, BeamBody, CallBody, CreateBody, EmptyBody, MultiBody, ScoreBody, TokenBody, TruncateBody
 
 if TYPE_CHECKING:
@@ -95,13 +95,12 @@ class Handlers:
     async def create(self, _: Request, body: CreateBody) -> Response:
         """POST /v1/states"""
         create = partial(self._engine.create_state, body.prompt, tokens=body.tokens, stop_sequences=body.stop_sequences)
-        large = len(body.prompt or body.tokens or ()) > LARGE_TEXT
-        return await self._shown(await self._threads.run(create, large=large), 201)
+        return await self._shown(await self._threads.run(create, len(body.prompt or body.tokens or ())), 201)
 
     async def states(self, request: Request, _: EmptyBody) -> Response:
         """GET /v1/states"""
         limit, after = _limit(request.query_params.get("limit")), request.query_params.get("after", "")
-        return await self._threads.run(lambda: as_json(self._page(limit, after)), large=False)
+        return await self._threads.run(lambda: as_json(self._page(limit, after)), 0)
 
     def _page(self, limit: int, after: str) -> answers.StatesAnswer:
         own, states = self._own.ids, self._engine.states()  # which are looked up as they are then, and later
@@ -127,7 +126,7 @@ class Handlers:
     async def append(self, request: Request, body: AppendBody) -> Response:
         """POST /v1/states/{state_id}/append"""
         state = self._state(request)
-        await self._threads.run(partial(state.append, body.text), large=len(body.text) > LARGE_TEXT)
+        await self._threads.run(partial(state.append, body.text), len(body.text))
         return await self._shown(state)
 
     async def truncate(self, request: Request, body: TruncateBody) -> Response:
@@ -140,7 +139,7 @@ class Handlers:
         """POST /v1/states/{state_id}/score"""
         state = self._state(request)
         size = sum(map(len, [body.text or "", *(body.texts or ())]))
-        call_request = await self._threads.run(partial(body.request, state), large=size > LARGE_TEXT)
+        call_request = await self._threads.run(partial(body.request, state), size)
         num_values = self._checked(body.num_values(call_request), "texts")
         return await self._answer(request, call_request, encode.score_answer, num_values)
 
@@ -158,7 +157,7 @@ class Handlers:
     async def metrics(self, request: Request, _: EmptyBody) -> Response:
         """GET /metrics"""
         render = partial(self._metrics.render, request.headers.get("accept", ""))
-        content, media_type = await self._threads.run(render, large=False)
+        content, media_type = await self._threads.run(render, 0)
         return Response(content, headers={"Content-Type": media_type})
 
     async def openapi(self, _: Request, __: EmptyBody) -> Response:

@@ -6,7 +6,7 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING
 
-from .threads import LARGE_TEXT, Threads
+from .threads import Threads
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -50,5 +50,4 @@ class OwnStates:
         """A state of the body's prompt or tokens. It is closed with `ends`, in whatever way the call ends."""
         own = OwnState(self)
         ends.callback(own.close)
-        large = len(body.prompt or body.tokens or ()) > LARGE_TEXT
-        return await self._threads.run(partial(own.make, self._engine, body), large=large)
+        return await self._threads.run(partial(own.make, self._engine, body), len(body.prompt or body.tokens or ()))
