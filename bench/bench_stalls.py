@@ -52,6 +52,7 @@ def requests(vocab: int) -> dict[str, tuple[str, Callable[[str], bytes]]]:
         "1 million fields": (states, raw("{" + ",".join(f'"{i}":1' for i in range(MIB // 2)) + "}")),
         "a number of 4 MiB": (states, raw('{"tokens": [' + "1" * (4 * MIB) + "]}")),
         "a fraction of 4 MiB": (states, raw('{"tokens": [0.' + "1" * (4 * MIB) + "]}")),
+        "400,000 chunks of a byte": (states, lambda _: Chunked(b"1\r\n \r\n" * 400_000 + b"2\r\n{}\r\n0\r\n\r\n")),
         "nested lists": (states, raw('{"tokens": ' + "[" * (2 * MIB) + "]" * (2 * MIB) + "}")),
         "long stop sequences": (token, body(stop_sequences=stops, max_tokens=200, ignore_eos=True)),
         "1024 continuations of 100": (multi, body(n=1024, max_tokens=100, ignore_eos=True)),
@@ -77,9 +78,19 @@ def serving(model: str | None) -> Iterator[str]:
             it.kill()
 
 
+class Chunked(bytes):
+    """A body in chunks, as it is sent."""
+
+
 def ask(address: str, path: str, data: bytes | None = None) -> tuple[int, bytes]:
     connection = http.client.HTTPConnection(address, timeout=300)
-    connection.request("GET" if data is None else "POST", path, data, {"Content-Type": "application/json"})
+    if isinstance(data, Chunked):
+        connection.putrequest("POST", path)
+        connection.putheader("Content-Type", "application/json")
+        connection.putheader("Transfer-Encoding", "chunked")
+        connection.endheaders(data)
+    else:
+        connection.request("GET" if data is None else "POST", path, data, {"Content-Type": "application/json"})
     response = connection.getresponse()
     found = response.status, response.read()
     connection.close()

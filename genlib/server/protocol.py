@@ -14,11 +14,13 @@ from http import HTTPStatus
 from typing import Any
 
 import h11
+from h11._connection import DEFAULT_MAX_INCOMPLETE_EVENT_SIZE
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from ..errors import GenlibError
 from . import failure
 from .failure import HeadersTooLarge, MalformedRequest, RequestTimeout, TooManyConnections
+from .pace import EVENTS, PacedConnection, ReadingTurns
 
 log = logging.getLogger("genlib.server")
 
@@ -53,12 +55,16 @@ def room_for_connections() -> int:
 class BoundedProtocol(H11Protocol):
     """One connection. Malformed requests get the same JSON errors as others."""
 
-    def __init__(self, bounds: Bounds, *args: Any, **kwargs: Any) -> None:
+    conn: PacedConnection
+
+    def __init__(self, bounds: Bounds, turns: ReadingTurns, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.conn = PacedConnection(self.config.h11_max_incomplete_event_size or DEFAULT_MAX_INCOMPLETE_EVENT_SIZE)
         if self.logger.level < logging.ERROR:
             self.logger = _about_clients
         self._bounds = bounds
-        self._turned_away = self._ended = False
+        self._turns = turns
+        self._turned_away = self._ended = self._in_turns = False
         self._patience: asyncio.TimerHandle | None = None  # with a client that is silent
         self._unread: asyncio.TimerHandle | None = None
 
@@ -88,6 +94,27 @@ class BoundedProtocol(H11Protocol):
             return
         super().data_received(data)
         self._watch()
+
+    def handle_events(self) -> None:
+        """Reads what has come, by turns if that is much."""
+        if not self._in_turns:
+            self.conn.left = EVENTS
+            super().handle_events()
+            if self.conn.left or self.transport.is_closing():
+                return
+            self._in_turns = True
+            self._turns.join(self)
+        self.transport.pause_reading()
+
+    def read_on(self) -> None:
+        """Takes the next turn."""
+        self._in_turns = False
+        if self._ended or self.transport.is_closing():
+            return
+        self.handle_events()
+        self._watch()
+        if not self._in_turns and not self.flow.read_paused:
+            self.transport.resume_reading()
 
     def on_response_complete(self) -> None:
         """Waits for the next request, which may have come in part."""
@@ -169,7 +196,7 @@ def _cancel(timer: asyncio.TimerHandle | None) -> None:
 
 def protocol(bounds: Bounds) -> Any:
     """What uvicorn makes its connections of."""
-    return partial(BoundedProtocol, bounds)
+    return partial(BoundedProtocol, bounds, ReadingTurns())
 
 
 class AcceptErrors:
