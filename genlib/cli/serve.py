@@ -30,6 +30,11 @@ def add_options(parser: argparse.ArgumentParser) -> None:
         metavar="S",
         help="seconds for running requests to finish at shutdown (default: 30)",
     )
+    parser.add_argument(
+        "--forwarded-allow-ips",
+        metavar="IPS",
+        help="addresses of proxies, with commas between, whose X-Forwarded-For is believed (default: none)",
+    )
     levels = ("critical", "error", "warning", "info", "debug")
     parser.add_argument("--log-level", choices=levels, default="warning", help="log level (default: warning)")
     add_engine_options(parser)
@@ -57,6 +62,7 @@ def serve(args: argparse.Namespace) -> None:
         sock,
         drain_timeout=args.drain_timeout,
         log_level=args.log_level,
+        forwarded_allow_ips=args.forwarded_allow_ips,
         on_ready=lambda: _announce(f"genlib is listening on {url}\n"),
     )
 

@@ -41,7 +41,7 @@ class Engine(Keeper):
     kv_memory: memory for the KV cache in bytes, at least one page. None (default): 1 GiB.
     max_batch: maximum number of sequences per step, at least 1. Default 64.
     prefill_chunk: maximum number of tokens per step, at least 1; not less than max_batch is used. Default 512.
-    max_queue: maximum number of queued calls, at least 1; more raise QueueFull. Default 256.
+    max_queue: number of queued calls, at least 1, above which only a caller without any may queue one. Default 256.
     batch_invariant: whether results must not depend on the batch. On the CPU they never do. Default True.
     state_dir: for durable states; not supported in this version: must be None.
     on_progress: called while the weights are read, with the number of bytes read so far, and in all. Default None.
@@ -222,7 +222,7 @@ class Engine(Keeper):
                 raise
         with self.lock:
             self.calls.check_open()
-            place = self.calls.line.join()
+            place = self.calls.line.join(call.channel.caller)
         with place:
             place.wait(call.channel.deadline)
             self._begin(request, call, place)

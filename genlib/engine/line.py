@@ -17,9 +17,10 @@ class Place:
     granted: room in the queue is kept for it. left: its caller no longer waits.
     """
 
-    __slots__ = ("_bell", "_turn", "granted", "left")
+    __slots__ = ("_bell", "_turn", "caller", "granted", "left")
 
-    def __init__(self, bell: Bell) -> None:
+    def __init__(self, bell: Bell, caller: str) -> None:
+        self.caller = caller
         self.granted = self.left = False
         self._bell = bell
         self._turn = threading.Lock()
@@ -57,14 +58,14 @@ class Line:
     def __init__(self, scheduler: Scheduler, bell: Bell) -> None:
         self._scheduler = scheduler
         self._bell = bell
-        self._places: list[Place] = []  # in order; those that are granted come first
+        self._places: list[Place] = []  # in order
 
     def __bool__(self) -> bool:
         return bool(self._places)
 
-    def join(self) -> Place:
+    def join(self, caller: str) -> Place:
         """A place at the end of the line."""
-        place = Place(self._bell)
+        place = Place(self._bell, caller)
         self._places.append(place)
         self.serve()
         return place
@@ -73,12 +74,11 @@ class Line:
         """Grants the room that the queue has to those who have waited longest."""
         self._count()
         for place in self._places:
-            if not place.granted:
-                if not self._scheduler.has_room:
-                    return
+            if not place.granted and self._scheduler.has_room(place.caller):
                 place.granted = True
-                self._scheduler.promised += 1
-            place.call()
+                self._scheduler.promised.append(place.caller)
+            if place.granted:
+                place.call()
 
     def take(self, place: Place) -> None:
         """Gives up a granted place for the job that is submitted next."""
@@ -92,4 +92,4 @@ class Line:
 
     def _count(self) -> None:
         self._places = [place for place in self._places if not place.left]
-        self._scheduler.promised = sum(place.granted for place in self._places)
+        self._scheduler.promised = [place.caller for place in self._places if place.granted]

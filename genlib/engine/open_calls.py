@@ -126,8 +126,9 @@ class OpenCalls(Guard):
         """Queues a job, in a place that was granted or where there is room. Raises QueueFull."""
         if place is not None:
             self.line.take(place)
-        elif self.line:
+        else:
             self.line.serve()  # whoever has left it takes no room
+            self._scheduler.check_room(job.channel.caller)
         if self._scheduler.idle:
             self.progress = time.monotonic()
         self._scheduler.submit(job)

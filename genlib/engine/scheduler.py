@@ -31,7 +31,8 @@ class Scheduler:
     """The waiting jobs and the running sequences.
 
     max_batch: maximum number of sequences per step. chunk: maximum number of tokens per step, raised to max_batch.
-    max_queue: maximum number of waiting jobs. promised: for how many of them room is kept (see Line).
+    max_queue: maximum number of waiting jobs, but see has_room. promised: callers for whose next job room is kept, once
+    for each job (see Line).
     trying: the job that `admit` gives rows to.
     """
 
@@ -39,7 +40,7 @@ class Scheduler:
         self.max_batch = max_batch
         self.chunk = max(chunk, max_batch)
         self.max_queue = max_queue
-        self.promised = 0
+        self.promised: list[str] = []
         self.waiting = Turns()
         self.running: list[Sequence] = []
         self.trying: Job | None = None
@@ -58,10 +59,16 @@ class Scheduler:
         """Number of jobs that have started and not ended."""
         return len(self._jobs)
 
-    @property
-    def has_room(self) -> bool:
-        """Whether one more job may wait."""
-        return len(self.waiting) + self.promised < self.max_queue
+    def has_room(self, caller: str) -> bool:
+        """Whether one more job of a caller may wait.
+
+        In a full queue there is room for one of each caller that has none, for as many again: else a caller that asks
+        often would get every place that becomes free, and the turns would never come to the others.
+        """
+        taken = len(self.waiting) + len(self.promised)
+        if taken < self.max_queue:
+            return True
+        return taken < 2 * self.max_queue and caller not in self.promised and not self.waiting.any_of(caller)
 
     @property
     def unsettled(self) -> bool:
@@ -73,12 +80,15 @@ class Scheduler:
         """Rows that no job has."""
         return self.max_batch - sum(job.width for job in self._jobs)
 
-    def submit(self, job: Job) -> None:
-        """Puts a job at the end of the queue. Raises QueueFull."""
-        if not self.has_room:
+    def check_room(self, caller: str) -> None:
+        """Raises QueueFull if no job of this caller may wait."""
+        if not self.has_room(caller):
             seconds = self.expected_wait()
-            message = f"the queue is full: {self.max_queue} calls are waiting; try again in {seconds} s"
+            message = f"the queue is full: {len(self.waiting)} calls are waiting; try again in {seconds} s"
             raise QueueFull(message, retry_after=seconds)
+
+    def submit(self, job: Job) -> None:
+        """Puts a job at the end of the queue, where there is room."""
         if not self.waiting:
             self._started_at = time.monotonic()
         self.waiting.join(job)

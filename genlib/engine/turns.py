@@ -30,6 +30,10 @@ class Turns:
         """In the order in which they came."""
         return iter(self._jobs)
 
+    def any_of(self, caller: str) -> bool:
+        """Whether a job of this caller waits."""
+        return any(job.channel.caller == caller for job in self._jobs)
+
     @property
     def first(self) -> Job:
         """Whose turn it is; that does not change by others coming. There must be one."""

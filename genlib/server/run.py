@@ -100,9 +100,11 @@ def serve(
     *,
     drain_timeout: int,
     log_level: str,
+    forwarded_allow_ips: str | None,
     on_ready: Callable[[], None],
 ) -> None:
     """Serves until SIGINT or SIGTERM; running calls then have `drain_timeout` seconds to finish before cancellation.
+    forwarded_allow_ips: as in uvicorn, the proxies that are believed whom they forward for; None: nobody.
 
     Listens at once and creates the engine in the background; on_ready is called when it is ready. Owns the socket
     and the engine; an engine that is still being created at the signal is abandoned to the end of the process.
@@ -121,6 +123,8 @@ def serve(
         lifespan="off",
         backlog=BACKLOG,
         log_level=log_level,
+        proxy_headers=forwarded_allow_ips is not None,
+        forwarded_allow_ips=forwarded_allow_ips,
     )
     server = _Server(config, door, open_door, drain_timeout)
     try:

@@ -91,6 +91,20 @@ def test_first_come_first_served(engine: genlib.Engine, gate: threading.Semaphor
     assert all(state.num_tokens == len(PROMPT) + 1 + 3 for state in states)
 
 
+def test_the_first_call_of_another_caller_passes_a_line(engine: genlib.Engine, gate: threading.Semaphore) -> None:
+    """As it has room in the queue itself; its second one does not."""
+    waiters, _ = line_up(engine, 3)
+    other = engine.submit(GenerateToken(engine.create_state(PROMPT), max_tokens=3), wait=True, caller="other")
+    assert in_line(engine) == 3
+    later, _ = line_up(engine, 1, caller="other")
+    assert in_line(engine) == 4
+    gate.release(1000)
+    assert other.result().token_ids
+    for waiter in waiters + later:
+        waiter.join()
+        assert waiter.outcome.result().token_ids
+
+
 def test_room_is_taken_at_once(engine: genlib.Engine, gate: threading.Semaphore) -> None:
     gate.release(1000)
     wait_until_idle(engine)
@@ -197,29 +211,6 @@ def test_the_thread_that_ends_by_an_error_ends_all_waits(
         assert isinstance(waiter.outcome, genlib.EngineFailed | genlib.Call)
 
 
-class Reentrant:
-    """A mask that submits to the engine that asks it."""
-
-    def __init__(self, engine: genlib.Engine, state: genlib.State) -> None:
-        self.engine, self.state = engine, state
-
-    def fill(self, words: Any) -> None:
-        self.engine.submit(GenerateToken(self.state), wait=True)
-
-    def accept(self, token_id: int) -> None: ...
-
-    def fork(self) -> Reentrant:
-        return self
-
-
-def test_the_engines_thread_does_not_wait_for_itself() -> None:
-    with fake_engine(max_batch=1, max_queue=1) as engine:
-        state = engine.create_state(PROMPT)
-        with pytest.raises(genlib.TokenMaskError) as caught:
-            genlib.generate_token(state, token_mask=Reentrant(engine, engine.create_state(PROMPT)))
-        assert isinstance(caught.value.__cause__, genlib.ReentrantCall)
-
-
 def test_more_states_than_the_queue_holds() -> None:
     with fake_engine(FakeModel(), max_batch=2, max_queue=3, pages=200) as engine:
         states = [engine.create_state(PROMPT) for _ in range(30)]
@@ -247,4 +238,4 @@ def test_many_threads_and_none_is_lost() -> None:
             waiter.join()
             assert waiter.outcome == [expected] * 8
         wait_until_idle(engine)
-        assert in_line(engine) == engine.scheduler.promised == 0
+        assert in_line(engine) == len(engine.scheduler.promised) == 0

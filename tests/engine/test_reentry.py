@@ -9,6 +9,7 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
+from typing import Any
 
 import pytest
 from support.engine import PROMPT, FakeModel, check_pages_back, fake_engine, ids, wait_until_idle
@@ -180,3 +181,26 @@ def test_finalisers_that_use_the_engine(engine: genlib.Engine, everything: bool)
         gc.set_threshold(*thresholds)
         over.append(True)
         gc.collect()
+
+
+class Reentrant:
+    """A mask that submits to the engine that asks it."""
+
+    def __init__(self, engine: genlib.Engine, state: genlib.State) -> None:
+        self.engine, self.state = engine, state
+
+    def fill(self, words: Any) -> None:
+        self.engine.submit(GenerateToken(self.state), wait=True)
+
+    def accept(self, token_id: int) -> None: ...
+
+    def fork(self) -> Reentrant:
+        return self
+
+
+def test_the_engines_thread_does_not_wait_for_itself() -> None:
+    with fake_engine(max_batch=1, max_queue=1) as engine:
+        state = engine.create_state(PROMPT)
+        with pytest.raises(genlib.TokenMaskError) as caught:
+            genlib.generate_token(state, token_mask=Reentrant(engine, engine.create_state(PROMPT)))
+        assert isinstance(caught.value.__cause__, genlib.ReentrantCall)

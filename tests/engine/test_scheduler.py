@@ -71,7 +71,24 @@ def test_a_full_queue_refuses():
     scheduler = make([FakeJob(width=4)], max_queue=1)
     scheduler.submit(FakeJob())
     with pytest.raises(QueueFull, match="queue is full: 1 calls are waiting"):
-        scheduler.submit(FakeJob())
+        scheduler.check_room("")
+
+
+def test_a_full_queue_has_room_for_one_of_each_other_caller():
+    scheduler = make([FakeJob(width=4)], max_queue=3)
+    scheduler.promised = ["a"]
+    for caller in ("a", "a"):
+        scheduler.check_room(caller)
+        scheduler.submit(FakeJob(caller=caller))
+    for caller in ("b", "c", "d"):
+        with pytest.raises(QueueFull):
+            scheduler.check_room("a")
+        scheduler.check_room(caller)
+        scheduler.submit(FakeJob(caller=caller))
+        with pytest.raises(QueueFull):
+            scheduler.check_room(caller)
+    with pytest.raises(QueueFull, match="queue is full: 5 calls are waiting"):
+        scheduler.check_room("e")
 
 
 def test_scoring_uses_only_spare_rows():
@@ -148,7 +165,7 @@ def test_retry_after_is_the_wait(monkeypatch):
         scheduler.submit(FakeJob(width=4))
     now += 5
     with pytest.raises(QueueFull, match="try again in 20 s") as caught:
-        scheduler.submit(FakeJob())
+        scheduler.check_room("")
     assert caught.value.retry_after == 20, "4 in the queue, of which the first has waited 5 s"
     for _ in range(60):
         scheduler.end(scheduler.running[0].job)
@@ -156,7 +173,7 @@ def test_retry_after_is_the_wait(monkeypatch):
         scheduler.submit(FakeJob(width=4))
         now += 2
     with pytest.raises(QueueFull) as caught:
-        scheduler.submit(FakeJob())
+        scheduler.check_room("")
     assert 8 <= caught.value.retry_after <= 9, "one starts every 2 s"
 
 

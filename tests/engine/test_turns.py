@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from typing import Any
 
 import pytest
@@ -94,3 +95,25 @@ def test_a_caller_with_one_call_does_not_wait_for_one_with_many() -> None:
         assert all(call.done for call in many)
         with pytest.raises(genlib.InvalidRequest, match="`caller` must be a string"):
             submit(5)  # type: ignore[arg-type]
+
+
+def test_a_caller_that_asks_for_every_place_leaves_some_to_others() -> None:
+    """It asks again after each turn of the engine, the other one only when it has no call left."""
+    with by_hand(pages=500, max_batch=1, max_queue=4) as engine:
+
+        def submit(caller: str) -> Any:
+            return engine.submit(GenerateToken(engine.create_state("a"), max_tokens=3), caller=caller)
+
+        greedy: list[Any] = []
+        patient: list[Any] = []
+        for _ in range(200):
+            with suppress(genlib.QueueFull):
+                while True:
+                    greedy.append(submit("greedy"))
+            if not patient or patient[-1].done:
+                patient.append(submit("patient"))
+            turn(engine)
+        served = sum(call.done for call in patient), sum(call.done for call in greedy)
+        assert served[0] >= served[1] - 1 >= 15
+        assert engine.stats().waiting <= 4 + 1
+        run_dry(engine)

@@ -9,9 +9,10 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -24,6 +25,7 @@ PATIENCE = 20.0  # seconds after which a process that says nothing is taken for 
 GATED = """
 import sys, time
 from pathlib import Path
+from types import MappingProxyType
 from genlib.cli import main
 from genlib.engine import engine
 
@@ -76,12 +78,13 @@ def finish(process: subprocess.Popen[str], number: signal.Signals) -> tuple[int,
 class Connection:
     """One connection that is kept alive; `ask` waits for the answer, `begin` gives it as it starts."""
 
-    def __init__(self, url: str) -> None:
-        self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE)
+    def __init__(self, url: str, *, source: str = "127.0.0.1", headers: Mapping[str, str] = MappingProxyType({})):
+        self._http = http.client.HTTPConnection(urlsplit(url).netloc, timeout=PATIENCE, source_address=(source, 0))
+        self._headers = {**JSON, **headers}
 
     def begin(self, method: str, path: str, document: Any = None) -> None:
         body = None if document is None else json.dumps(document)
-        self._http.request(method, path, body, JSON)
+        self._http.request(method, path, body, self._headers)
 
     def answer(self) -> http.client.HTTPResponse:
         return self._http.getresponse()
