@@ -2,6 +2,7 @@
 // operations.
 #pragma once
 
+#include <time.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -13,6 +14,8 @@
 #include <thread>
 #include <type_traits>
 #include <vector>
+
+#include "base/crowding.h"
 
 namespace genlib {
 
@@ -82,9 +85,9 @@ class Gate {
 // the owner sees to that. Work must not throw, and what a piece of it computes must not depend on which
 // thread takes it.
 //
-// Nobody waits for a worker that the machine is not running: a job is open until its last piece is taken,
-// then it is closed, and only workers that went in while it was open are waited for. On a machine with other
-// work to do, the calling thread takes the pieces itself.
+// Nobody waits for a worker that the machine is not running (and see crowding.h): a job is open until its
+// last piece is taken, then it is closed, and only workers that went in while it was open are waited for. On
+// a machine with other work to do, the calling thread takes the pieces itself.
 class ThreadPool {
  public:
   explicit ThreadPool(int threads) {
@@ -105,11 +108,29 @@ class ThreadPool {
   // A forked child has the object, but not its threads: nothing of it may be waited for there, or destroyed.
   bool is_of_this_process() const { return process_ == getpid(); }
 
+  // A piece of work on the calling thread, which splits what it does and waits for nothing else. usual: of
+  // work of this kind.
+  class Piece {
+   public:
+    Piece(ThreadPool& pool, Usual& usual) : pool_(pool), usual_(usual) {
+      if (pool_.size() > 1) pool_.crowding_.begin();
+    }
+    ~Piece() {
+      if (pool_.size() > 1) pool_.crowding_.end(usual_);
+    }
+    Piece(const Piece&) = delete;
+    Piece& operator=(const Piece&) = delete;
+
+   private:
+    ThreadPool& pool_;
+    Usual& usual_;
+  };
+
   // body(thread, first, last) over 0 … total: each thread takes the next piece, large ones first, so that a
   // thread that the machine slowed down does not hold up the rest. Pieces are at least `grain` long.
   template <typename Body>
   void split(int64_t total, int64_t grain, Body&& body) {
-    if (total <= grain || size() == 1) {
+    if (total <= grain || size() == 1 || crowding_.alone()) {
       if (total > 0) body(0, int64_t{0}, total);
       return;
     }
@@ -162,6 +183,13 @@ class ThreadPool {
     }
   }
 
+  template <clockid_t clock>
+  static int64_t nanoseconds() {
+    timespec time{};
+    clock_gettime(clock, &time);
+    return time.tv_sec * int64_t{1'000'000'000} + time.tv_nsec;
+  }
+
   void stop() {
     job_.store(kStop);
     for (std::thread& worker : workers_) worker.join();
@@ -169,6 +197,7 @@ class ThreadPool {
 
   const pid_t process_ = getpid();
   Gate job_;
+  Crowding crowding_{nanoseconds<CLOCK_MONOTONIC>, nanoseconds<CLOCK_THREAD_CPUTIME_ID>};
   void (*call_)(void*, int) = nullptr;
   void* argument_ = nullptr;
   uint64_t number_ = 0;

@@ -26,6 +26,7 @@ class Program {
 
   void run() {
     const auto guard = runtime_->lock();
+    const ThreadPool::Piece piece(runtime_->pool(), usual_);
     runtime_->set_working_set(weight_bytes_);
     for (const Operation& operation : operations_) operation(*runtime_);
   }
@@ -34,6 +35,7 @@ class Program {
   std::shared_ptr<Runtime> runtime_;
   std::vector<Operation> operations_;
   size_t weight_bytes_ = 0;
+  Usual usual_;
 };
 
 }  // namespace genlib
