@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -20,9 +22,23 @@ MAX_STOP_SEQUENCES = 64
 MAX_STOP_BYTES = 1 << 14  # of all of them: states keep theirs, and beams follow each byte
 
 
+_short = reprlib.Repr()
+_short.maxlevel, _short.maxlist, _short.maxtuple, _short.maxdict = 3, 10, 10, 5
+_short.maxstring = _short.maxlong = 80
+_short.maxother = 200
+
+
+def shown(value: object) -> str:
+    """repr, short whatever the value is; an object's class if it has none."""
+    try:
+        return _short.repr(value)
+    except Exception:  # of the object, or of an integer with thousands of digits
+        return f"<{type(value).__name__}>"
+
+
 def refuse(param: str, rule: str, value: object) -> InvalidRequest:
     """Returns the error "`param` must <rule>, got <value>", to be raised."""
-    return InvalidRequest(f"`{param}` must {rule}, got {value!r}", param=param)
+    return InvalidRequest(f"`{param}` must {rule}, got {shown(value)}", param=param)
 
 
 def plain(value: object) -> Any:
@@ -64,6 +80,19 @@ def check_bool(param: str, value: object) -> None:
     """Raises InvalidRequest unless `value` is True or False."""
     if not isinstance(value, bool):
         raise refuse(param, "be true or false", value)
+
+
+def check_choice(param: str, value: object, *choices: str) -> None:
+    """Raises InvalidRequest unless `value` is one of the strings."""
+    if not isinstance(value, str) or value not in choices:
+        *others, last = (f'"{choice}"' for choice in choices)
+        raise refuse(param, f"be {', '.join(others)} or {last}", value)
+
+
+def check_path(param: str, value: object) -> None:
+    """Raises InvalidRequest unless `value` is a path that can be opened."""
+    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+        raise refuse(param, "be a path", value)
 
 
 def check_text(param: str, value: object) -> str:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal
 
 from .. import defaults
-from ..checks import check_bool, check_int, check_stop_sequences, is_number, make_plain, refuse
+from ..checks import check_bool, check_choice, check_int, check_stop_sequences, is_number, make_plain, refuse, shown
 from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..ops.searches import EarlyStopping
 from ..sampling.masks import TokenMask, check_token_mask
@@ -17,6 +17,7 @@ from ..states.state import State
 from .results import BeamResult, MultiResult, R_co, TokenResult
 
 MAX_CONTINUATIONS = 1 << 16  # of one call, whose result holds them all
+MAX_CONTEXT = 1 << 24  # of any model that can be loaded
 MAX_KEPT = 1024  # of them that become states
 MAX_TEXTS = 1 << 16  # that one call scores
 # Decimal logarithms of the bounds of length ** length_penalty. Beyond them scores, which are float32, fall below
@@ -58,8 +59,7 @@ class _Generate:
             raise refuse("min_tokens", f"be at most `max_tokens` ({self.max_tokens})", self.min_tokens)
         check_bool("include_stop", self.include_stop)
         check_bool("ignore_eos", self.ignore_eos)
-        if self.probability not in ("model", "sampling"):
-            raise refuse("probability", 'be "model" or "sampling"', self.probability)
+        check_choice("probability", self.probability, "model", "sampling")
         check_int("top_logprobs", self.top_logprobs, 0, MAX_TOP_LOGPROBS)
         if self.token_mask is not None:
             check_token_mask(self.token_mask)
@@ -138,13 +138,15 @@ class BeamSearch(Request[BeamResult]):
         make_plain(self)
         check_int("num_beams", self.num_beams, 1)
         check_int("max_length", self.max_length, 1)
-        if self.early_stopping != "never" and not isinstance(self.early_stopping, bool):
+        if not isinstance(self.early_stopping, bool) and not (
+            isinstance(self.early_stopping, str) and self.early_stopping == "never"
+        ):
             raise refuse("early_stopping", 'be true, false or "never"', self.early_stopping)
         if not is_number(self.length_penalty):
             raise refuse("length_penalty", "be a finite number", self.length_penalty)
-        least, most = (bound / math.log10(max(self.max_length, 2)) for bound in LENGTH_NORMS)
+        least, most = (bound / math.log10(min(max(self.max_length, 2), MAX_CONTEXT)) for bound in LENGTH_NORMS)
         if not least <= self.length_penalty <= most:
-            rule = f"be from {least:.4g} to {most:.4g} for a max_length of {self.max_length}"
+            rule = f"be from {least:.4g} to {most:.4g} for a max_length of {shown(self.max_length)}"
             raise refuse("length_penalty", rule, self.length_penalty)
         if self.num_return is not None:
             check_int("num_return", self.num_return, 1, self.num_beams)

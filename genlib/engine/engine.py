@@ -11,7 +11,7 @@ from ..calls.channel import Channel
 from ..calls.group import CallGroup
 from ..calls.requests import GenerateToken, Request, Score, ScoreMany
 from ..calls.results import R, TokenResult
-from ..checks import check_bool, check_text, check_timeout, refuse
+from ..checks import as_list, check_bool, check_text, check_timeout, refuse
 from ..errors import QueueFull
 from ..jobs.base import Resources
 from ..jobs.dispatch import job_for, prepare
@@ -174,10 +174,10 @@ class Engine(Keeper):
     ) -> CallGroup[TokenResult]:
         """Submits calls on states of their own, which commit together: all of them, or none if one fails.
 
-        timeout: of all. wait: as for submit, so that there may be more than the queue holds. Raises as submit does;
-        then all are cancelled.
+        timeout: of all. wait: as for submit. Raises as submit does; then all are cancelled.
         """
         check_bool("wait", wait)
+        requests = as_list("requests", "be a list of GenerateToken", requests)
         for i, request in enumerate(requests):
             if not isinstance(request, GenerateToken):
                 raise refuse(f"requests[{i}]", "be a GenerateToken", request)

@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from ..calls.call import Call
 from ..calls.requests import Request, Score, ScoreMany
 from ..calls.results import R
-from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text
+from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text, refuse
 from ..errors import InvalidRequest
 from ..handles import Handle
 from ..model.base import LoadedModel
@@ -76,6 +76,8 @@ class Keeper(Handle, ABC):
 
     def state(self, state_id: str) -> State:
         """The state with this id. Raises StateNotFound."""
+        if not isinstance(state_id, str):
+            raise refuse("state_id", "be a string", state_id)
         with self.lock:
             return self.store.get(state_id)
 

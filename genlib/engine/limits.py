@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from ..calls.requests import MAX_TEXTS, BeamSearch, GenerateMulti, GenerateToken, Request, Score, ScoreMany
-from ..checks import check_int, check_token_ids, refuse
+from ..checks import check_int, check_token_ids, refuse, shown
 from ..errors import ContextLengthExceeded, InvalidRequest, OutOfCapacity
 from ..model.base import LoadedModel
+from ..states.state import State
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +63,10 @@ class Limits:
             self._check_vocabulary("token_ids", request.token_ids)
         elif isinstance(request, ScoreMany):
             self._check_texts(request.texts)
+        else:
+            raise refuse("request", "be a GenerateToken, GenerateMulti, BeamSearch, Score or ScoreMany", request)
+        if not isinstance(request.state, State):
+            raise refuse("state", "be a State", request.state)
 
     def check_room(self, request: Request[Any], have: int) -> None:
         """Whether what a request adds to a state of `have` tokens fits into the context."""
@@ -83,7 +88,7 @@ class Limits:
             raise ContextLengthExceeded(message, param=param)
         if more > left:
             rule = f"be at most {left}, which the context of {self.context_length} tokens has left"
-            raise ContextLengthExceeded(f"`{param}` must {rule}, got {more}", param=param)
+            raise ContextLengthExceeded(f"`{param}` must {rule}, got {shown(more)}", param=param)
 
     def check_pages(self, needed: int, request: Request[Any]) -> None:
         """Whether a call that can need `needed` pages can ever start. Raises OutOfCapacity."""

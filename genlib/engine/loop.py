@@ -14,6 +14,7 @@ import time
 import weakref
 from collections.abc import Callable
 
+from ..checks import shown
 from ..errors import EngineClosed, EngineFailed, GenlibError, ModelError
 from ..jobs.base import Job
 from ..jobs.sequence import Sequence, Wants
@@ -122,7 +123,7 @@ class Loop:
     def die(self, error: BaseException) -> None:
         """Fails all calls, those to come too: the thread cannot go on."""
         log.critical("the engine's thread has ended", exc_info=error)
-        failed = EngineFailed(f"the engine's thread has ended: {error!r}; make a new engine")
+        failed = EngineFailed(f"the engine's thread has ended: {shown(error)}; make a new engine")
         failed.__cause__ = error
         self.end(failed)
 
@@ -224,7 +225,7 @@ class Loop:
     def _fail_all(self, work: list[tuple[Sequence, int]], error: Exception) -> None:
         """Fails all calls that were in a failed step."""
         log.error("a step failed", exc_info=error)
-        known = error if isinstance(error, GenlibError) else ModelError(f"the model's step failed: {error!r}")
+        known = error if isinstance(error, GenlibError) else ModelError(f"the model's step failed: {shown(error)}")
         with self._calls.lock:
             self._calls.stepping = False
             for seq, _ in work:

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from ..checkpoint.config import ModelConfig
 from ..checkpoint.weights import Checkpoint, Progress, check
-from ..checks import refuse
+from ..checks import check_choice, check_path, refuse, shown
 from ..errors import BackendError, CheckpointError
 from ..ops import select
 from ..text.tokenizer import Tokenizer
@@ -35,15 +35,16 @@ def load(
     CheckpointError, which lists everything that is wrong with the folder, BackendError for an unsupported device,
     InvalidRequest for the others.
     """
-    if dtype not in DTYPES:
-        raise refuse("dtype", f"be one of {', '.join(DTYPES)}", dtype)
+    check_choice("dtype", dtype, *DTYPES)
     if on_progress is not None and not callable(on_progress):
         raise refuse("on_progress", "be a function of two numbers, or None", on_progress)
-    if device not in ("auto", "cpu"):
-        raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {device!r}', param="device")
+    if not isinstance(device, str) or device not in ("auto", "cpu"):
+        raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {shown(device)}', param="device")
+    if model is not None:
+        check_path("model", model)
     folder = EMBEDDED if model is None else Path(model)
-    if not folder.is_dir():
-        raise CheckpointError(f"{folder} is not a folder; download the checkpoint and pass its folder")
+    if not _is_folder(folder):
+        raise CheckpointError(f"{str(folder)[:200]} is not a folder; download the checkpoint and pass its folder")
     config = ModelConfig.load(folder)
     tokenizer = Tokenizer.load(folder, vocab_size=config.vocab_size, control_ids=config.eos_ids)
     checkpoint = Checkpoint.open(folder, on_progress)
@@ -58,3 +59,10 @@ def load(
     facts = (checkpoint.digest(), repr(config), tokenizer.digest, dtype, ops.name, NUMERICS)
     fingerprint = hashlib.blake2b(repr(facts).encode(), digest_size=16).hexdigest()
     return LoadedModel(decoder, tokenizer, frozenset(config.eos_ids), name, fingerprint)
+
+
+def _is_folder(path: Path) -> bool:
+    try:
+        return path.is_dir()
+    except OSError:  # no file can have such a name
+        return False

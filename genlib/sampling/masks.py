@@ -9,7 +9,7 @@ from typing import Protocol, runtime_checkable
 import numpy as np
 import numpy.typing as npt
 
-from ..checks import refuse
+from ..checks import refuse, shown
 from ..errors import TokenMaskError
 from ..ops.arrays import Int32
 
@@ -111,7 +111,7 @@ def _asking(method: str) -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # a native panic is no Exception, and must not end the engine's thread
-        raise TokenMaskError(f"`token_mask.{method}` raised {error!r}", param="token_mask") from error
+        raise TokenMaskError(f"`token_mask.{method}` raised {shown(error)}", param="token_mask") from error
 
 
 def _nothing_allowed(*, empty: bool) -> TokenMaskError:

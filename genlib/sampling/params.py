@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from .. import defaults
-from ..checks import check_int, check_token_ids, is_number, make_plain, plain, refuse
+from ..checks import check_int, check_token_ids, is_number, make_plain, plain, refuse, shown
 
 MIN_TEMPERATURE, MAX_TEMPERATURE = 1e-6, 1e4
 MIN_REPETITION, MAX_REPETITION = 0.01, 100
@@ -95,6 +95,6 @@ def _checked_bias(bias: object) -> dict[int, float]:
         raise refuse(name, f"contain at most {MAX_BIASES} tokens", len(bias))
     checked = {plain(token): plain(value) for token, value in bias.items()}
     for token, value in checked.items():
-        check_int(f"{name}[{token!r}]", token, 0)
+        check_int(f"{name}[{shown(token)}]", token, 0)
         _check_penalty(f"{name}[{token}]", value)
     return dict(sorted(checked.items()))

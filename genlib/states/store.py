@@ -9,6 +9,7 @@ import secrets
 import time
 from collections.abc import Sequence
 
+from ..checks import shown
 from ..errors import StateBusy, StateNotFound
 from .cache import Cache
 from .record import Generated, Record
@@ -60,7 +61,7 @@ class Store:
         try:
             return self._states[state_id]
         except KeyError:
-            raise StateNotFound(f"no state has id {state_id!r}: it was closed or never existed") from None
+            raise StateNotFound(f"no state has id {shown(state_id)}: it was closed or never existed") from None
 
     def all(self) -> list[State]:
         """All states, oldest first."""
