@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import inspect
 import re
 import sys
 
@@ -16,15 +17,23 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of Engine. An option that is not given keeps its default in Engine."""
     group = parser.add_argument_group("engine")
     group.add_argument("--model", metavar="PATH", help="checkpoint folder (default: the embedded model)")
-    group.add_argument("--device", help='device to run on: "auto" or "cpu"')
-    group.add_argument("--dtype", help='dtype of the weights: "auto" (as saved), "float32", "bfloat16" or "float16"')
+    group.add_argument("--device", help='device to run on: "auto" (default) or "cpu"')
+    group.add_argument(
+        "--dtype", help='dtype of the weights: "auto" (default, as saved), "float32", "bfloat16" or "float16"'
+    )
     group.add_argument("--threads", type=int, metavar="N", help="number of CPU threads (default: all cores)")
     group.add_argument(
-        "--kv-memory", type=_size, metavar="SIZE", help="memory for the KV cache, for example 512M or 2G"
+        "--kv-memory", type=_size, metavar="SIZE", help="memory for the KV cache, for example 512M (default: 1G)"
     )
-    group.add_argument("--max-batch", type=int, metavar="N", help="maximum number of sequences per step")
-    group.add_argument("--prefill-chunk", type=int, metavar="N", help="maximum number of tokens per step")
-    group.add_argument("--max-queue", type=int, metavar="N", help="maximum number of queued calls")
+    numbers = {
+        "max_batch": "maximum number of sequences per step",
+        "prefill_chunk": "maximum number of tokens per step",
+        "max_queue": "number of calls that may wait in the queue",
+    }
+    defaults = inspect.signature(Engine).parameters
+    for name, about in numbers.items():
+        described = f"{about} (default: {defaults[name].default})"
+        group.add_argument("--" + name.replace("_", "-"), type=int, metavar="N", help=described)
 
 
 def _size(text: str) -> int:

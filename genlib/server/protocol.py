@@ -30,26 +30,28 @@ _about_clients.setLevel(logging.ERROR)
 
 MAX_CONNECTIONS = 1024
 _RESERVE = 32  # file descriptors for all else
-_TURNED_AWAY = 64  # connections above the limit that are answered before they are closed; more are cut off
 _LINGER = 1.0  # seconds in which the answer to a request that was not read whole can arrive
 _QUIET = 10.0  # seconds between two log lines about connections that cannot be accepted
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Bounds:
-    """connections: open at a time. headers: seconds until a request's last header. unread: seconds for which a client
-    may leave an answer unread."""
+    """connections: open at a time. turned_away: above that, how many are answered before they are closed; more are cut
+    off. headers: seconds until a request's last header. unread: seconds for which a client may leave an answer unread.
+    """
 
     connections: int
+    turned_away: int = 64
     headers: float = 10.0
     unread: float = 120.0
 
 
-def room_for_connections() -> int:
-    """How many connections the limit of open files has room for."""
+def bounds_of_process() -> Bounds:
+    """The number of connections that the limit of open files has room for."""
     limit, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     free = limit - len(os.listdir("/proc/self/fd")) if os.path.isdir("/proc/self/fd") else limit - 64
-    return max(1, min(MAX_CONNECTIONS, free - _RESERVE - _TURNED_AWAY))
+    reserve, turned_away = min(_RESERVE, free // 4), min(Bounds.turned_away, free // 4)
+    return Bounds(max(1, min(MAX_CONNECTIONS, free - reserve - turned_away)), max(1, turned_away))
 
 
 class BoundedProtocol(H11Protocol):
@@ -72,7 +74,7 @@ class BoundedProtocol(H11Protocol):
         """Counts the connection, and waits for its first request."""
         super().connection_made(transport)
         surplus = len(self.connections) - self._bounds.connections
-        if surplus > _TURNED_AWAY:
+        if surplus > self._bounds.turned_away:
             transport.abort()
         self._turned_away = surplus > 0
         self._watch()

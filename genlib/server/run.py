@@ -18,7 +18,7 @@ import uvicorn
 from starlette.types import ASGIApp
 
 from .door import PARTING, Door
-from .protocol import AcceptErrors, Bounds, protocol, room_for_connections
+from .protocol import AcceptErrors, bounds_of_process, protocol
 
 if TYPE_CHECKING:
     from ..engine.engine import Engine
@@ -118,7 +118,7 @@ def serve(
 
     config = uvicorn.Config(
         door,
-        http=protocol(Bounds(room_for_connections())),
+        http=protocol(bounds_of_process()),
         ws="none",
         lifespan="off",
         backlog=BACKLOG,

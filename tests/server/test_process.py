@@ -17,6 +17,7 @@ from support.http import refused
 from support.process import PATIENCE, Connection, announced, finish, launched, serving, wait_for
 
 from genlib.model.load import EMBEDDED
+from genlib.server.protocol import bounds_of_process
 from genlib.server.run import listen
 
 
@@ -149,3 +150,14 @@ def test_clients_do_not_fill_the_log() -> None:
                 client.sendall(b"what is this?\r\n\r\n")
                 assert client.recv(1 << 16).startswith(b"HTTP/1.1 400 ")
         assert finish(process, signal.SIGTERM) == (0, "", "")
+
+
+@pytest.mark.parametrize(("files", "connections"), [(4, 2), (60, 30), (200, 118), (4000, 1024)])
+def test_few_open_files_leave_room_for_connections(
+    monkeypatch: pytest.MonkeyPatch, files: int, connections: int
+) -> None:
+    limit = len(os.listdir("/proc/self/fd")) + files
+    monkeypatch.setattr("genlib.server.protocol.resource.getrlimit", lambda _: (limit, limit))
+    bounds = bounds_of_process()
+    assert bounds.connections == connections
+    assert bounds.connections + bounds.turned_away <= files
