@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 MAX_TIMEOUT = 1e9  # seconds; clocks and locks of the operating system take a little more
 MAX_ITEMS = 1 << 22  # of a range, which has no memory of its own that would bound it
 MAX_STOP_SEQUENCES = 64
+_TIMES = (np.datetime64, np.timedelta64)
 MAX_STOP_BYTES = 1 << 14  # of all of them: states keep theirs, and beams follow each byte
 
 
@@ -42,8 +43,8 @@ def refuse(param: str, rule: str, value: object) -> InvalidRequest:
 
 
 def plain(value: object) -> Any:
-    """numpy's scalars as Python's; anything else as it is."""
-    return value.item() if isinstance(value, np.generic) else value
+    """numpy's scalars as Python's; anything else as it is, times too: of some of them numpy would make integers."""
+    return value.item() if isinstance(value, np.generic) and not isinstance(value, _TIMES) else value
 
 
 def make_plain(record: DataclassInstance) -> None:
@@ -51,7 +52,7 @@ def make_plain(record: DataclassInstance) -> None:
     for field in fields(record):
         value = getattr(record, field.name)
         if isinstance(value, np.generic):
-            object.__setattr__(record, field.name, value.item())
+            object.__setattr__(record, field.name, plain(value))
 
 
 def as_list(param: str, rule: str, value: object) -> list[Any]:
@@ -123,16 +124,25 @@ def is_number(value: object) -> TypeGuard[float]:
         return False
 
 
-def check_timeout(value: object) -> None:
-    """Raises InvalidRequest unless `value` is None or a number of seconds that a call can wait."""
-    if value is not None and not (is_number(value) and 0 < value <= MAX_TIMEOUT):
+def check_timeout(value: object) -> float | None:
+    """The number of seconds, or None. Raises InvalidRequest unless `value` is either, and a call can wait for so
+    long."""
+    value = plain(value)
+    if value is None:
+        return None
+    if not (is_number(value) and 0 < value <= MAX_TIMEOUT):
         raise refuse("timeout", f"be a number of seconds above 0, at most {MAX_TIMEOUT:.0e}, or None", value)
+    return value
 
 
-def check_wait(value: object) -> None:
-    """Raises InvalidRequest unless `value` is None or a number of seconds that a caller can wait; below 0 is 0."""
-    if value is not None and not (is_number(value) and value <= MAX_TIMEOUT):
+def check_wait(value: object) -> float | None:
+    """The same for a caller; below 0 is 0."""
+    value = plain(value)
+    if value is None:
+        return None
+    if not (is_number(value) and value <= MAX_TIMEOUT):
         raise refuse("timeout", f"be a number of seconds, at most {MAX_TIMEOUT:.0e}, or None", value)
+    return value
 
 
 def check_token_ids(param: str, value: object) -> tuple[int, ...]:

@@ -91,7 +91,7 @@ class Call(Handle, Coroutine[Any, Any, R_co], Generic[R_co]):
         timeout: in seconds; then TimeoutError, and the call goes on: see `cancel`, or Engine.submit(timeout=...),
         which ends it. Raises the call's error. An exception while waiting, such as KeyboardInterrupt, cancels the call.
         """
-        check_wait(timeout)
+        timeout = check_wait(timeout)
         try:
             self._owner.check_caller()
             ended = self._wait(lambda: self.done, timeout)

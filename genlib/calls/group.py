@@ -53,7 +53,7 @@ class CallGroup(Handle, Awaitable[tuple[R_co, ...]], Generic[R_co]):
         timeout: in seconds; then TimeoutError, and the calls go on. Raises the error of the first call that failed. An
         exception while waiting, such as KeyboardInterrupt, cancels all calls.
         """
-        check_wait(timeout)
+        timeout = check_wait(timeout)
         try:
             if self._owner is not None:
                 self._owner.check_caller()

@@ -7,7 +7,18 @@ from dataclasses import dataclass, field
 from typing import Generic, Literal
 
 from .. import defaults
-from ..checks import check_bool, check_choice, check_int, check_stop_sequences, is_number, make_plain, refuse, shown
+from ..checks import (
+    as_list,
+    check_bool,
+    check_choice,
+    check_int,
+    check_stop_sequences,
+    check_token_ids,
+    is_number,
+    make_plain,
+    refuse,
+    shown,
+)
 from ..ops.buffers import MAX_TOP_LOGPROBS
 from ..ops.searches import EarlyStopping
 from ..sampling.masks import TokenMask, check_token_mask
@@ -57,6 +68,8 @@ class _Generate:
         check_int("min_tokens", self.min_tokens, 0)
         if self.max_tokens is not None and self.min_tokens > self.max_tokens:
             raise refuse("min_tokens", f"be at most `max_tokens` ({self.max_tokens})", self.min_tokens)
+        if not isinstance(self.sampling, Sampling):
+            raise refuse("sampling", "be a Sampling", self.sampling)
         check_bool("include_stop", self.include_stop)
         check_bool("ignore_eos", self.ignore_eos)
         check_choice("probability", self.probability, "model", "sampling")
@@ -165,6 +178,9 @@ class Score(Request[ScoreResult]):
     state: State
     token_ids: tuple[int, ...]
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "token_ids", check_token_ids("token_ids", self.token_ids))
+
 
 @dataclass(frozen=True, slots=True)
 class ScoreMany(Request[tuple[ScoreResult, ...]]):
@@ -176,3 +192,8 @@ class ScoreMany(Request[tuple[ScoreResult, ...]]):
 
     state: State
     texts: tuple[tuple[int, ...], ...]
+
+    def __post_init__(self) -> None:
+        texts = as_list("texts", "be a list of lists of token ids", self.texts)
+        checked = tuple(check_token_ids(f"texts[{i}]", token_ids) for i, token_ids in enumerate(texts))
+        object.__setattr__(self, "texts", checked)

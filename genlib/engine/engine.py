@@ -72,14 +72,14 @@ class Engine(Keeper):
             batch_invariant=batch_invariant,
             state_dir=state_dir,
         )
-        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, threads, on_progress)
+        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, options.threads, on_progress)
         self.eos_ids = loaded.eos_ids
         self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
         self.vocab_size = loaded.model.vocab_size
-        self.max_batch = max_batch
+        self.max_batch = max_batch = options.max_batch
         self._model = loaded.model
-        self.scheduler = Scheduler(max_batch, prefill_chunk, max_queue)
+        self.scheduler = Scheduler(max_batch, options.prefill_chunk, options.max_queue)
         limits = Limits.of(loaded, max_batch, options.num_pages(self._model.page_bytes))
         super().__init__(loaded, limits, OpenCalls(self.scheduler, Bell()))
         searches = SearchSlots(
@@ -209,8 +209,8 @@ class Engine(Keeper):
         check_bool("stream", stream)
         if stream and not isinstance(request, GenerateToken):
             raise refuse("stream", "be false for this call", stream)
-        check_timeout(timeout)
-        return Call(self.calls, Channel(streams=stream, held=held, timeout=timeout, caller=caller), self)
+        channel = Channel(streams=stream, held=held, timeout=check_timeout(timeout), caller=caller)
+        return Call(self.calls, channel, self)
 
     def _enter(self, request: Request[R], call: Call[R], *, wait: bool) -> None:
         """Begins a call; with `wait`, in its turn if the queue is full."""

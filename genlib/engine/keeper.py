@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from ..calls.call import Call
 from ..calls.requests import Request, Score, ScoreMany
 from ..calls.results import R
-from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text, refuse
+from ..checks import as_list, check_exactly_one, check_int, check_stop_sequences, check_text, plain, refuse
 from ..errors import InvalidRequest
 from ..handles import Handle
 from ..model.base import LoadedModel
@@ -132,6 +132,7 @@ class Keeper(Handle, ABC):
 
     def truncate(self, state: State, num_tokens: int) -> None:
         """See State.truncate."""
+        num_tokens = plain(num_tokens)
         with self.lock:
             check_int("num_tokens", num_tokens, 1, len(self.store.read(state).tokens))
             self.store.truncate(state, num_tokens)

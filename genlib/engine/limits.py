@@ -113,7 +113,7 @@ class Limits:
         """The token ids in a request, and whether they leave any token to draw."""
         sampling = request.sampling
         for token in sampling.logit_bias or ():
-            check_int(f"logit_bias[{token}]", token, 0, self.vocab_size - 1)
+            check_int(f"logit_bias[{shown(token)}]", token, 0, self.vocab_size - 1)
         allowed = sampling.allowed_tokens
         if allowed is None:
             return

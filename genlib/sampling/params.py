@@ -96,5 +96,5 @@ def _checked_bias(bias: object) -> dict[int, float]:
     checked = {plain(token): plain(value) for token, value in bias.items()}
     for token, value in checked.items():
         check_int(f"{name}[{shown(token)}]", token, 0)
-        _check_penalty(f"{name}[{token}]", value)
+        _check_penalty(f"{name}[{shown(token)}]", value)
     return dict(sorted(checked.items()))

@@ -11,7 +11,7 @@ import pytest
 from support.engine import PROMPT, fake_engine
 
 import genlib
-from genlib import BeamSearch, Engine, GenerateMulti, GenerateToken
+from genlib import BeamSearch, Engine, GenerateMulti, GenerateToken, Sampling, Score, ScoreMany
 from genlib.engine.options import Options
 
 SHORT = 600  # characters of a message
@@ -29,6 +29,8 @@ ODD = {
     "a masked value": np.ma.masked,
     "not a number": np.float64("nan"),
     "a date": np.datetime64("now"),
+    "no date": np.datetime64("NaT"),
+    "a duration": np.timedelta64(1),
     "a complex number": 1j,
     "an object without repr": Speechless(),
     "a class": Speechless,
@@ -89,6 +91,12 @@ def test_arguments_of_methods(engine: genlib.Engine, value: Any) -> None:
         lambda: engine.submit(GenerateToken(value)),
         lambda: engine.submit(GenerateMulti(value)),
         lambda: engine.submit(BeamSearch(value)),
+        lambda: engine.submit(Score(state, value)),
+        lambda: engine.submit(Score(state, (value,))),
+        lambda: engine.submit(ScoreMany(state, (value,))),
+        lambda: engine.submit(ScoreMany(state, ((97,), (value,)))),
+        lambda: engine.submit(GenerateToken(state, sampling=value)),
+        lambda: engine.submit(GenerateToken(state, sampling=Sampling(logit_bias={0: value}))),
         lambda: engine.submit_all(value),
         lambda: engine.submit_all([value]),
         lambda: genlib.generate_token(value),
@@ -99,6 +107,8 @@ def test_arguments_of_methods(engine: genlib.Engine, value: Any) -> None:
         lambda: state.score([value]),
     ):
         refused(what)
+    if getattr(value, "shape", None) != (1, 1):  # a list of lists, as it should be
+        refused(lambda: engine.submit(ScoreMany(state, value)))
     if not isinstance(value, str):
         refused(lambda: engine.create_state(value), "prompt")
         refused(lambda: engine.tokenize(value), "text")
@@ -112,3 +122,32 @@ def test_options_of_engines(value: Any) -> None:
     for option in ("device", "dtype", *(option.name for option in fields(Options))):
         refused(Engine, option, **{option: value})
     refused(Engine, None, value)
+
+
+BAD_IDS = [(-1,), (97, -5), (float("nan"),), (1.5,), (True,), (None,), ("a",), (10**5000,), (260,), ()]
+
+
+@pytest.mark.parametrize("ids", BAD_IDS, ids=map(str, range(len(BAD_IDS))))
+def test_ids_to_score(engine: genlib.Engine, ids: Any) -> None:
+    """A bad one would end the step of all calls, or the engine's thread."""
+    with engine.create_state(PROMPT) as state:
+        other = engine.submit(GenerateToken(state.fork(), max_tokens=50))
+        refused(lambda: engine.run(Score(state, ids)))
+        refused(lambda: engine.run(ScoreMany(state, ((97,), ids))))
+        assert other.result().token_ids
+    for state in engine.states():
+        state.close()
+
+
+def test_what_numpy_has_for_numbers_is_taken(engine: genlib.Engine) -> None:
+    """As numbers without its bounds: 100 in eight bits does not overflow later."""
+    options = {"max_batch": np.int8(4), "prefill_chunk": np.uint8(255), "max_queue": np.uint8(200)}
+    with fake_engine(**options) as small:
+        state = small.create_state(PROMPT * 4)
+        assert [type(value) for value in (small.max_batch, small.scheduler.chunk, small.scheduler.max_queue)] == [
+            int
+        ] * 3
+        assert genlib.generate_token(state, max_tokens=np.int16(3), timeout=np.float32(30)).token_ids
+        state.truncate(np.int64(2))
+        assert state.num_tokens == 2
+        assert small.run(Score(state, np.array([97, 98]))).token_ids == (97, 98)
