@@ -7,13 +7,18 @@ loop for as long as all that it has sent takes.
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from collections import deque
 from typing import Protocol
 
 import h11
 
+AT_ONCE = 8  # events of a connection without a turn: a request with a body is four
 EVENTS = 32  # of a connection in one turn
+MAX_HEADERS = 100
+
+_END_OF_HEADERS = re.compile(rb"\n\r?\n")
 SLICE = 0.002  # seconds of turns, and then as many for everything else, the engine's thread too
 
 
@@ -22,13 +27,18 @@ class PacedConnection(h11.Connection):
 
     def __init__(self, max_incomplete_event_size: int) -> None:
         super().__init__(h11.SERVER, max_incomplete_event_size)
-        self.left = EVENTS
+        self.left = AT_ONCE
 
     def next_event(self) -> h11.Event | type[h11.NEED_DATA] | type[h11.PAUSED]:
-        """Raises h11.RemoteProtocolError."""
+        """Raises h11.RemoteProtocolError, also for more headers than MAX_HEADERS: each takes h11 a microsecond and two
+        objects."""
         if not self.left:
             return h11.NEED_DATA
         self.left -= 1
+        if self.their_state is h11.IDLE:
+            head = _END_OF_HEADERS.split(self.trailing_data[0], 1)[0]
+            if head.count(b"\n") > MAX_HEADERS:
+                raise h11.RemoteProtocolError("too many headers", error_status_hint=431)
         return super().next_event()
 
 

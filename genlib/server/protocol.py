@@ -6,6 +6,7 @@ import asyncio
 import logging
 import os
 import resource
+import socket
 import sys
 import time
 from dataclasses import dataclass
@@ -20,7 +21,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from ..errors import GenlibError
 from . import failure
 from .failure import HeadersTooLarge, MalformedRequest, RequestTimeout, TooManyConnections
-from .pace import EVENTS, PacedConnection, ReadingTurns
+from .pace import AT_ONCE, EVENTS, PacedConnection, ReadingTurns
 
 log = logging.getLogger("genlib.server")
 
@@ -31,6 +32,7 @@ _about_clients.setLevel(logging.ERROR)
 MAX_CONNECTIONS = 1024
 _RESERVE = 32  # file descriptors for all else
 _LINGER = 1.0  # seconds in which the answer to a request that was not read whole can arrive
+_CLOSE_WAIT = 8  # of TCP's states, by Linux's numbers
 _QUIET = 10.0  # seconds between two log lines about connections that cannot be accepted
 
 
@@ -100,20 +102,26 @@ class BoundedProtocol(H11Protocol):
     def handle_events(self) -> None:
         """Reads what has come, by turns if that is much."""
         if not self._in_turns:
-            self.conn.left = EVENTS
-            super().handle_events()
-            if self.conn.left or self.transport.is_closing():
-                return
-            self._in_turns = True
+            self._read(AT_ONCE)
+        if self._in_turns:
+            self.transport.pause_reading()
+
+    def _read(self, events: int) -> None:
+        self.conn.left = events
+        super().handle_events()
+        self._in_turns = not self.conn.left and not self.transport.is_closing()
+        if self._in_turns:
             self._turns.join(self)
-        self.transport.pause_reading()
 
     def read_on(self) -> None:
         """Takes the next turn."""
         self._in_turns = False
         if self._ended or self.transport.is_closing():
             return
-        self.handle_events()
+        if _is_left(self.transport):  # nothing else would tell while reading is paused
+            self.transport.abort()
+            return
+        self._read(EVENTS)
         self._watch()
         if not self._in_turns and not self.flow.read_paused:
             self.transport.resume_reading()
@@ -189,6 +197,15 @@ class BoundedProtocol(H11Protocol):
         super().resume_writing()
         _cancel(self._unread)
         self._unread = None
+
+
+def _is_left(transport: asyncio.Transport) -> bool:
+    """Whether the client has closed the connection, behind what it has sent. False where the system does not say."""
+    sock, info = transport.get_extra_info("socket"), getattr(socket, "TCP_INFO", None)
+    if info is None or sock.family not in (socket.AF_INET, socket.AF_INET6):
+        return False
+    state: int = sock.getsockopt(socket.IPPROTO_TCP, info, 1)[0]
+    return state == _CLOSE_WAIT
 
 
 def _cancel(timer: asyncio.TimerHandle | None) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from itertools import pairwise
 
@@ -162,3 +163,43 @@ def test_the_loop_goes_on_between_the_turns(monkeypatch: pytest.MonkeyPatch) -> 
         return seen
 
     assert max(b - a for a, b in pairwise(asyncio.run(run()))) == 1
+
+
+def test_clients_that_have_gone_are_not_read_to_the_end() -> None:
+    """Their chunks would take the server most of a minute, and their places for as long."""
+    with serving(Bounds(connections=3), mirror) as address:
+        for _ in range(3):
+            with connected(address) as sock:
+                sock.sendall(HEAD + b"1\r\nx\r\n" * 30_000)
+        began = time.monotonic()
+        while bodies_or_none(address) is None:
+            assert time.monotonic() - began < 5
+            time.sleep(0.05)
+
+
+def bodies_or_none(address: tuple[str, int]) -> bytes | None:
+    """What a small request is answered, or None if the server has no place for it."""
+    with connected(address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n")
+        answer = sock.recv(1 << 16)
+    return answer if answer.startswith(b"HTTP/1.1 200") else None
+
+
+@pytest.mark.parametrize(("count", "status"), [(99, b"200"), (101, b"431"), (3000, b"431")])
+@pytest.mark.parametrize("whole", [True, False])
+def test_the_number_of_headers_is_bounded(address: tuple[str, int], count: int, status: bytes, whole: bool) -> None:
+    with connected(address) as sock:
+        sock.sendall(b"GET / HTTP/1.1\r\nHost: a\r\n" + b"a:b\r\n" * (count - 1))
+        if whole or status == b"200":
+            sock.sendall(b"\r\n")
+        assert sock.recv(1 << 16).split()[1] == status
+
+
+def test_bodies_may_have_any_number_of_lines(address: tuple[str, int]) -> None:
+    lines = b"\n" * 5000
+    for sent in (
+        HEAD + chunked([lines]),
+        HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: 5000") + lines,
+        HEAD.replace(b"Transfer-Encoding: chunked", b"Content-Length: 5000").replace(b"\r", b"") + lines,
+    ):
+        assert bodies(address, sent * 3, 3) == [lines] * 3
