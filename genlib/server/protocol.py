@@ -156,7 +156,7 @@ class BoundedProtocol(H11Protocol):
         if self.conn.our_state not in (h11.IDLE, h11.SEND_RESPONSE):  # an answer is being sent, or was
             self.transport.close()
         elif isinstance(cause, h11.RemoteProtocolError) and cause.error_status_hint == 431:
-            self._end_with(HeadersTooLarge("the request's headers are too large"))
+            self._end_with(HeadersTooLarge("the request has more than 16 KiB, or 100, of headers"))
         else:
             self._end_with(MalformedRequest(f"the request is not valid HTTP/1.1: {cause}"))
 
