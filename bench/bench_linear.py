@@ -59,8 +59,8 @@ def bench_shape(ops: CpuOps, out: int, size: int, dtype: str, args: argparse.Nam
     for rows in ROWS:
         x, y = ops.empty((rows, size), np.float32), ops.empty((rows, out), np.float32)
         x[:] = rng.standard_normal((rows, size), np.float32)
-        step = ops.record(lambda x=x, y=y: ops.linear(x, weight, y))
-        median, best = measure(step.replay, args.rounds)
+        step = ops.record(lambda x=x, y=y: ops.linear(x, weight, y), rows)
+        median, best = measure(step.launch, args.rounds)
         line = f"{f'{out} x {size}':>14} {dtype:>4} {rows:>5} {median * 1e6:>10.1f} {best * 1e6:>10.1f}"
         line += f" {2e-9 * rows * out * size / best:>9.1f} {weight.nbytes / best * 1e-9:>7.1f}"
         line += f" {weight.nbytes / bandwidth / best:>9.2f}"

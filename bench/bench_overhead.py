@@ -1,9 +1,9 @@
-"""What a decode step costs outside of the model's replay: from one return of `Model.run` to the next call of it.
+"""What a decode step costs outside of the model: from one return of `Model.wait` to the next call of `Model.launch`.
 
     python bench/bench_overhead.py [--model FOLDER] [--steps 400] [--json FILE]
 
 That is all of Python's share of a step: commit, text, results, scheduling, the next batch. The kernels, sampling
-included, are in the replay. First the gaps are measured as they are; then a second run under cProfile tells how
+included, are in the step. First the gaps are measured as they are; then a second run under cProfile tells how
 they divide. A profile makes small functions dearer than they are, so its shares are scaled to the gap measured.
 """
 
@@ -29,37 +29,40 @@ LINES = 14
 
 @dataclass(frozen=True, slots=True)
 class Steps:
-    """Nanoseconds in the replay of each step, and between two of them."""
+    """Nanoseconds in each step, and between two of them."""
 
-    replays: list[int]
+    inside: list[int]
     gaps: list[int]
 
 
 @contextmanager
 def clocked(engine: genlib.Engine, profile: cProfile.Profile | None = None) -> Iterator[Steps]:
     """Times the steps that run in the block. A profile sees all that the engine's thread does between them."""
-    model, steps, last = engine._model, Steps([], []), 0
-    run = model.run
+    model, steps, begun, ended = engine._model, Steps([], []), 0, 0
+    launch, wait = model.launch, model.wait
 
-    def timed(num_tokens: int) -> None:
-        nonlocal last
-        start = time.perf_counter_ns()
+    def begin(num_tokens: int) -> None:
+        nonlocal begun
+        begun = time.perf_counter_ns()
         if profile is not None:
             profile.disable()
-        run(num_tokens)
+        if ended:
+            steps.gaps.append(begun - ended)
+        launch(num_tokens)
+
+    def end() -> None:
+        nonlocal ended
+        wait()
         if profile is not None:
             profile.enable()
-        end = time.perf_counter_ns()
-        if last:
-            steps.gaps.append(start - last)
-        steps.replays.append(end - start)
-        last = end
+        ended = time.perf_counter_ns()
+        steps.inside.append(ended - begun)
 
-    model.run = timed  # type: ignore[method-assign]
+    model.launch, model.wait = begin, end  # type: ignore[method-assign]
     try:
         yield steps
     finally:
-        del model.run  # the method of its class is there again
+        del model.launch, model.wait  # the methods of its class are there again
 
 
 def calls(engine: genlib.Engine, steps: int) -> dict[str, Callable[[], object]]:
@@ -102,15 +105,15 @@ def look_at(engine: genlib.Engine, name: str, call: Callable[[], object]) -> dic
     gaps = [gap / 1000 for gap in steps.gaps[1:]]  # the first is that of the prompt's step
     figures = {
         "call": name,
-        "steps": len(steps.replays),
+        "steps": len(steps.inside),
         "gap": median(gaps),
         "gap_mean": mean(gaps),
         "gap_p90": quantiles(gaps, n=10)[-1],
-        "replay": median(steps.replays) / 1000,
-        "wall": wall / 1000 / len(steps.replays),
+        "step": median(steps.inside) / 1000,
+        "wall": wall / 1000 / len(steps.inside),
     }
     print(f"\n{name}: {figures['gap']:.1f} us between steps (mean {figures['gap_mean']:.1f}, ", end="")
-    print(f"p90 {figures['gap_p90']:.1f}), replay {figures['replay']:.1f} us, wall {figures['wall']:.1f} us a step")
+    print(f"p90 {figures['gap_p90']:.1f}), step {figures['step']:.1f} us, wall {figures['wall']:.1f} us a step")
     for function, share in shares(profile)[:LINES]:
         print(f"  {share * figures['gap']:6.1f} us  {function}")
     return figures

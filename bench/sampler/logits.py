@@ -60,7 +60,8 @@ def _logits_of_text(tokens: list[int]) -> np.ndarray:
         table.fill(entries, counts, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables)
         plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_sampled[0] = N, 1, N, 0
         plan.rows[:N] = np.arange(N)
-        model.run(N)
+        model.launch(N)
+        model.wait()
         return np.array(model.logits(0, N))
     finally:
         loaded.model.close()

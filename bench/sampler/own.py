@@ -104,8 +104,8 @@ def recorded(cell: Cell, device: str, width: str, threads: int) -> Draw:  # noqa
     def draw(logits: torch.Tensor) -> Result:
         if logits.data_ptr() not in steps:
             array, ops = array_of(logits), _ops(width, threads)
-            steps[logits.data_ptr()] = ops.record(lambda: ops.sample(array, params, plan, out))
-        steps[logits.data_ptr()].replay()
+            steps[logits.data_ptr()] = ops.record(lambda: ops.sample(array, params, plan, out), S)
+        steps[logits.data_ptr()].launch()
         return token, probability
 
     return draw

@@ -1,6 +1,6 @@
 """The buffers of a step, and how they are filled: all index tensors in one native call.
 
-The arrays are allocated once and keep their addresses, so that a recorded step can be replayed on them.
+The arrays are allocated once and keep their addresses, so that a recorded step can be run on them.
 """
 
 from __future__ import annotations

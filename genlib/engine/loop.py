@@ -130,7 +130,8 @@ class Loop:
     def _step(self, work: list[tuple[Sequence, int]], num_tokens: int) -> None:
         """One token of every sequence that runs."""
         try:
-            self._model.run(num_tokens)
+            self._model.launch(num_tokens)
+            self._model.wait()
         except Exception as error:
             self._fail_all(work, error)
             return

@@ -23,8 +23,11 @@ class Model(Protocol):
     def prepare(self, buffers: StepBuffers, num_pages: int) -> None:
         """Allocates the pages and records the steps on these buffers. Called once."""
 
-    def run(self, num_tokens: int) -> None:
-        """Runs a step on the contents of the buffers: writes keys and values, fills `output`, advances `searches`."""
+    def launch(self, num_tokens: int) -> None:
+        """Begins a step on the contents of the buffers: writes keys and values, fills `output`, advances `searches`."""
+
+    def wait(self) -> None:
+        """Until the step that was launched last has ended. Raises what went wrong in it."""
 
     def logits(self, first: int, last: int) -> Float32:
         """Rows [first, last) of the logits of the last step: [last - first, V], valid until the next step."""

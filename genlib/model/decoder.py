@@ -3,7 +3,8 @@
     embed → per layer: [norm → q, k, v → rotate, write to pages → attend → output → add, norm → gate, up →
     silu · → down → add] → norm → rows whose logits are needed → head → sample, or advance the beams
 
-A step is recorded once for each batch size and replayed in one call: of this file, only `run` runs per step.
+A step is recorded once for each batch size and run in one call: of this file, only `launch` and `wait` run
+per step.
 """
 
 from __future__ import annotations
@@ -75,25 +76,34 @@ class Decoder:
         n, r = len(buffers.plan.ids), len(buffers.plan.rows)
         heads = config.heads * config.head_size
 
-        def floats(*shape: int) -> Buffer:
+        def wide(*shape: int) -> Buffer:
             return ops.empty(shape, np.float32)
+
+        def room(*shape: int) -> Buffer:
+            return ops.activations(shape)
 
         self._buffers = buffers
         self._kv = ops.new_kv(self._shape, num_pages)
         positions = min(config.max_positions, num_pages * PAGE_SIZE)
         cos, sin = rope_tables(config, positions)
         self._rope = (ops.upload(cos), ops.upload(sin))
-        self._x, self._residual = floats(n, config.hidden), floats(n, config.hidden)
-        self._qkv = floats(n, heads + 2 * config.kv_heads * config.head_size)
-        self._q, self._attended = floats(n, heads), floats(n, heads)
-        self._gate_up, self._mlp = floats(n, 2 * config.intermediate), floats(n, config.intermediate)
-        self._last, self._logits = floats(r, config.hidden), floats(r, config.vocab_size)
+        self._x, self._residual = room(n, config.hidden), wide(n, config.hidden)
+        self._qkv = room(n, heads + 2 * config.kv_heads * config.head_size)
+        self._q, self._attended = room(n, heads), room(n, heads)
+        self._gate_up, self._mlp = room(n, 2 * config.intermediate), room(n, config.intermediate)
+        self._last, self._logits = room(r, config.hidden), wide(r, config.vocab_size)
         self._sizes = ops.buckets(n)
-        self._steps: list[Step] = [ops.record(self._step) for _ in self._sizes]
+        self._steps: list[Step] = [ops.record(self._step, size) for size in self._sizes]
+        self._launched = self._steps[-1]
 
-    def run(self, num_tokens: int) -> None:
-        """Runs a step on the contents of the buffers."""
-        self._steps[bisect_left(self._sizes, num_tokens)].replay()
+    def launch(self, num_tokens: int) -> None:
+        """Begins a step on the contents of the buffers."""
+        self._launched = self._steps[bisect_left(self._sizes, num_tokens)]
+        self._launched.launch()
+
+    def wait(self) -> None:
+        """Until it has ended."""
+        self._launched.wait()
 
     def _step(self) -> None:
         ops, plan, eps = self._ops, self._buffers.plan, self.config.rms_eps

@@ -49,17 +49,24 @@ class HeadShape:
 class Step(Protocol):
     """A recorded sequence of operations."""
 
-    def replay(self) -> None:
-        """Runs all of them on the current contents of the buffers, in one call."""
+    def launch(self) -> None:
+        """Begins all of them on the current contents of the buffers, in one call. The host's buffers may be written to
+        again once it returns, and read once `wait` has."""
+
+    def wait(self) -> None:
+        """Until what was launched last has ended, and the host's buffers hold its results. Raises what went wrong."""
 
 
 class Ops(Protocol):
-    """The operations of one device."""
+    """The operations of one device. name: in the fingerprint."""
 
     name: str
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> Buffer:
         """A buffer on this device. Its contents are undefined (tests fill it with NaN)."""
+
+    def activations(self, shape: Sequence[int]) -> Buffer:
+        """The same for what operations pass to each other, in the type that the device computes in."""
 
     def upload(self, array: npt.NDArray[Any]) -> Buffer:
         """Copies a constant, such as a norm's weight or the rotary tables, to this device."""
@@ -138,8 +145,9 @@ class Ops(Protocol):
     def buckets(self, limit: int) -> tuple[int, ...]:
         """The batch sizes (in tokens) for which to record steps: ascending, the last one is `limit`."""
 
-    def record(self, body: Callable[[], None]) -> Step:
-        """Records the operations that `body` calls, without executing them. `body` is called once."""
+    def record(self, body: Callable[[], None], rows: int) -> Step:
+        """Records the operations that `body` calls, for up to `rows` tokens, without executing them. `body` is called
+        once."""
 
     def close(self) -> None:
         """Releases the device's threads. The object cannot be used afterwards."""

@@ -41,9 +41,12 @@ class CpuStep:
     def __init__(self, program: _native.CpuProgram) -> None:
         self._program = program
 
-    def replay(self) -> None:
+    def launch(self) -> None:
         """Runs the operations on the current contents of the buffers, without the GIL."""
         self._program.run()
+
+    def wait(self) -> None:
+        """They have ended."""
 
 
 class CpuOps:
@@ -71,6 +74,9 @@ class CpuOps:
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return _aligned(shape, dtype)
+
+    def activations(self, shape: Sequence[int]) -> Float32:
+        return _aligned(shape, np.float32)
 
     def upload(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         copy = _aligned(array.shape, array.dtype)
@@ -142,7 +148,7 @@ class CpuOps:
         """One: a recorded step reads its counts when it runs, and its cost depends on them alone."""
         return (limit,)
 
-    def record(self, body: Callable[[], None]) -> CpuStep:
+    def record(self, body: Callable[[], None], rows: int) -> CpuStep:  # noqa: ARG002 (one program serves all)
         if self._recording is not None:
             raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
         program = _native.CpuProgram(self._runtime)

@@ -44,9 +44,12 @@ class ReferenceStep:
 
     operations: list[Callable[[], None]] = field(default_factory=list)
 
-    def replay(self) -> None:
+    def launch(self) -> None:
         for operation in self.operations:
             operation()
+
+    def wait(self) -> None:
+        """They have ended."""
 
 
 def rms(x: Float32, weight: Float32, eps: float) -> Float32:
@@ -83,6 +86,9 @@ class ReferenceOps:
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.empty(shape, dtype)
+
+    def activations(self, shape: Sequence[int]) -> Float32:
+        return np.empty(shape, np.float32)
 
     def upload(self, array: npt.NDArray[Any]) -> npt.NDArray[Any]:
         return array.copy()
@@ -208,7 +214,7 @@ class ReferenceOps:
     def buckets(self, limit: int) -> tuple[int, ...]:
         return (limit,)
 
-    def record(self, body: Callable[[], None]) -> ReferenceStep:
+    def record(self, body: Callable[[], None], rows: int) -> ReferenceStep:  # noqa: ARG002
         if self._recording is not None:
             raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
         step = self._recording = ReferenceStep()

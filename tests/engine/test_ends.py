@@ -86,9 +86,9 @@ class TestStreams:
         collected = threading.Event()
 
         class Collecting(FakeModel):
-            def run(self, num_tokens: int) -> None:
+            def launch(self, num_tokens: int) -> None:
                 gc.collect()
-                super().run(num_tokens)
+                super().launch(num_tokens)
 
         class Holder:
             def __del__(self) -> None:

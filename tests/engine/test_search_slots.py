@@ -151,13 +151,13 @@ def test_branching_keeps_the_tokens_and_the_table(data):
 
 def most_pages(engine: genlib.Engine, call: Callable[[], object]) -> int:
     """The most pages in use at a step of the call."""
-    in_use, run = [], engine._model.run
+    in_use, launch = [], engine._model.launch
 
     def watch(num_tokens: int) -> None:
-        run(num_tokens)
+        launch(num_tokens)
         in_use.append(engine.cache.num_pages - engine.cache.table.num_free)
 
-    engine._model.run = watch
+    engine._model.launch = watch
     call()
     return max(in_use)
 

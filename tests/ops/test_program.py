@@ -18,6 +18,7 @@ from support.ops import (
     floats,
     make_plan,
     nans,
+    program,
     random_qkv,
     tensor,
 )
@@ -60,7 +61,7 @@ def record_layer(ops, attention, buffers, weights, limit):
         ops.linear(o, w_out, y, buffers.num_tokens)
 
     assert shape == SHAPE
-    return ops.record(body), x, y
+    return program(ops, body), x, y
 
 
 @pytest.mark.parametrize("threads", [1, 2])
@@ -79,7 +80,7 @@ def test_a_recorded_step_replays_with_changing_counts(threads):
             for i, batch in enumerate(chunks):
                 load_plan(buffers, make_plan(batch, np.arange(4 * len(batch))))
                 x[:] = floats(np.random.default_rng(i), 50, 24)
-                step.replay()
+                step()
                 results.append(y[: buffers.num_tokens[0]].copy())
             outputs.append(np.concatenate(results))
     np.testing.assert_allclose(*outputs, rtol=1e-3, atol=1e-3)
@@ -89,10 +90,10 @@ def test_recording_computes_nothing_and_replaying_sees_new_values():
     with cpu() as ops:
         weight = ops.pack([tensor(np.ones((3, 2), np.float32))])
         x, out = np.zeros((1, 2), np.float32), nans(1, 3)
-        step = ops.record(lambda: ops.linear(x, weight, out))
+        step = program(ops, lambda: ops.linear(x, weight, out))
         assert np.isnan(out).all()
         x[:] = [[1, 2]]
-        step.replay()
+        step()
         assert (out == 3).all()
 
 
@@ -106,9 +107,9 @@ def test_a_step_keeps_what_it_points_into_alive():
             kept.append(nans(5, 600))
             ops.linear(x, weight, kept[0], count(5))
 
-        step = ops.record(body)
+        step = program(ops, body)
         rubbish = [np.full((600, 300), 9, np.float32) for _ in range(20)]
-        step.replay()
+        step()
         assert (kept[0] == 600).all()
         assert rubbish[0][0, 0] == 9
 
@@ -122,13 +123,13 @@ def test_a_body_that_raises_ends_the_recording():
             raise KeyError("from the body")
 
         with pytest.raises(KeyError, match="from the body"):
-            ops.record(body)
+            program(ops, body)
         out = nans(1, 2)
         ops.silu_mul(x, out)  # runs at once again
         assert np.isfinite(out).all()
         with pytest.raises(RuntimeError, match="already being recorded"):
-            ops.record(lambda: ops.record(lambda: None))
-        ops.record(lambda: None).replay()
+            program(ops, lambda: program(ops, lambda: None))
+        program(ops, lambda: None)()
 
 
 @pytest.mark.parametrize(
@@ -212,11 +213,11 @@ def test_pages_cost_what_kv_bytes_says_and_only_when_written():
 def test_closed_operations_raise():
     ops = CpuOps(2)
     x, out = np.ones((1, 4), np.float32), nans(1, 2)
-    step = ops.record(lambda: ops.silu_mul(x, out))
+    step = program(ops, lambda: ops.silu_mul(x, out))
     ops.close()
     ops.close()
     with pytest.raises(ValueError, match="these operations were closed"):
-        step.replay()
+        step()
 
 
 def test_select():

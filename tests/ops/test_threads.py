@@ -5,7 +5,7 @@ from __future__ import annotations
 import threading
 
 import numpy as np
-from support.ops import assert_same_bits, cpu, floats, nans, tensor
+from support.ops import assert_same_bits, cpu, floats, nans, program, tensor
 
 
 def test_many_threads_on_few_cores_and_threads_that_slept():
@@ -16,13 +16,13 @@ def test_many_threads_on_few_cores_and_threads_that_slept():
         weight = ops.pack([w])
         expected, out = nans(3, 640), nans(3, 640)
         one.linear(x, one.pack([w]), expected)
-        step = ops.record(lambda: ops.linear(x, weight, out))
+        step = program(ops, lambda: ops.linear(x, weight, out))
         pause = threading.Event()
         for i in range(60):
             if i % 20 == 0:
                 pause.wait(0.003)
             out[:] = np.nan
-            step.replay()
+            step()
             assert_same_bits(out, expected)
 
 
@@ -35,9 +35,9 @@ def test_two_python_threads_take_turns():
 
         def work(seed):
             x, out, first = floats(np.random.default_rng(seed), 40, 64), nans(40, 320), nans(40, 320)
-            step = ops.record(lambda: ops.linear(x, weight, out)) if seed == 0 else None
+            step = program(ops, lambda: ops.linear(x, weight, out)) if seed == 0 else None
             for i in range(50):
-                step.replay() if step else ops._do(lambda program: program.linear(x, weight, out, None))
+                step() if step else ops._do(lambda it: it.linear(x, weight, out, None))
                 if i == 0:
                     first[:] = out
                 elif not np.array_equal(out, first):

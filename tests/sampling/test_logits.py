@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ops import program
 from support.sampling import (
     WIDTHS,
     Case,
@@ -83,6 +84,6 @@ def test_recorded_steps_take_rows_with_strides(width: str, dtype: str) -> None:
     plan: Any = SimpleNamespace(num_sampled=np.array([len(rows)], np.int32))
     for logits in (spaced[:, 1, 3:-2], rows[::-1].copy()[::-1], np.broadcast_to(rows[1], rows.shape)):
         out = new_drawn(len(rows), top_n)
-        ops.record(lambda logits=logits, out=out: ops.sample(logits, params, plan, out)).replay()
+        program(ops, lambda logits=logits, out=out: ops.sample(logits, params, plan, out))()
         assert_same(out, run(width, np.ascontiguousarray(logits), params), "strided")
     ops.close()

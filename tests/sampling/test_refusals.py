@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ops import program
 from support.sampling import WIDTHS, Case, assert_same, new_drawn, params_of, random_case, run
 
 from genlib import _native
@@ -129,7 +130,7 @@ def test_logits_that_do_not_fit(logits: Any) -> None:
 def recorded(params: RowParams, logits: Any, out: SamplerOutput, threads: int = 1) -> Any:
     ops = CpuOps(threads)
     plan: Any = SimpleNamespace(num_sampled=np.array([len(logits)], np.int32))
-    return ops.record(lambda: ops.sample(logits, params, plan, out))
+    return program(ops, lambda: ops.sample(logits, params, plan, out))
 
 
 def test_a_recorded_step_looks_at_the_values_each_time_it_runs() -> None:
@@ -143,10 +144,10 @@ def test_a_recorded_step_looks_at_the_values_each_time_it_runs() -> None:
         before = column[at]
         column[at] = value
         with pytest.raises(ValueError, match=message.replace(r"[0\]", rf"[{at}\]").replace("row 0", "row 1")):
-            step.replay()
+            step()
         assert_same(out, new_drawn(2, 2), f"written to, with {name}")
         column[at] = before
-    step.replay()
+    step()
     assert_same(out, expected, "mended")
 
 
@@ -178,7 +179,7 @@ def test_no_value_in_the_buffers_has_it_write_outside_of_its_outputs(V: int) -> 
                     where = rng.integers(len(raw), size=rng.integers(1, 9))
                     raw[where] = rng.choice(np.array([0, 1, 2, 127, 128, 255], np.uint8), len(where))
             try:
-                step.replay()
+                step()
                 ran += 1
             except ValueError:
                 refused += 1

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from support.ops import program
 from support.sampling import (
     WIDTHS,
     Case,
@@ -32,7 +33,7 @@ SIZES += [(45057, "bfloat16"), (45057, "float16")]
 def replay(ops: CpuOps, logits: Any, cases: list[Case]) -> SamplerOutput:
     out = new_drawn(len(logits), max(case.top_n for case in cases))
     plan: Any = SimpleNamespace(num_sampled=np.array([len(logits)], np.int32))
-    ops.record(lambda: ops.sample(logits, params_of(cases, logits.shape[1]), plan, out)).replay()
+    program(ops, lambda: ops.sample(logits, params_of(cases, logits.shape[1]), plan, out))()
     return out
 
 

@@ -68,7 +68,7 @@ class FakeModel:
         where = np.arange(position + 1)
         return self.pages[table[where // PAGE_SIZE], where % PAGE_SIZE].tobytes()
 
-    def run(self, num_tokens: int) -> None:
+    def launch(self, num_tokens: int) -> None:
         if self.gate is not None:
             self.gate.acquire()
         if self.broken is not None:
@@ -85,6 +85,9 @@ class FakeModel:
             i = int(plan.rows[r])
             self._row(r, self.context(int(owners[i]), int(plan.positions[i])))
         beam_step(self._logits, self.buffers.searches)
+
+    def wait(self) -> None:
+        """It has ended."""
 
     def _row(self, r: int, context: bytes) -> None:
         params, out = self.buffers.params, self.buffers.output
@@ -160,9 +163,9 @@ def ids(engine: genlib.Engine, prompt: str = PROMPT, **options) -> tuple[int, ..
 class SlowModel(FakeModel):
     """Steps take a while, so that things happen in the middle of one."""
 
-    def run(self, num_tokens: int) -> None:
+    def launch(self, num_tokens: int) -> None:
         time.sleep(0.002)
-        super().run(num_tokens)
+        super().launch(num_tokens)
 
 
 def slow_engines() -> Iterator[genlib.Engine]:

@@ -39,7 +39,8 @@ class Bench:
         n = self.table.fill(handles, numbers, plan.ids, plan.positions, plan.starts, plan.lengths, plan.tables)
         plan.num_tokens[0], plan.num_seqs[0], plan.num_rows[0], plan.num_sampled[0] = n, len(entries), n, 0
         plan.rows[:n] = np.arange(n)
-        self.model.run(n)
+        self.model.launch(n)
+        self.model.wait()
         self.table.commit_many(handles, plan.lengths[: len(entries)])
         return self.model.logits(0, n).copy()
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any, Literal
 
@@ -29,6 +29,17 @@ def cpu(threads: int = 1, width: str | None = None) -> Iterator[CpuOps]:
         yield ops
     finally:
         ops.close()
+
+
+def program(ops: Any, body: Callable[[], None]) -> Callable[[], None]:
+    """Records the operations that `body` calls; the function runs them, to their end."""
+    step = ops.record(body, 1 << 16)
+
+    def run() -> None:
+        step.launch()
+        step.wait()
+
+    return run
 
 
 def floats(rng: np.random.Generator, *shape: int) -> Float32:
