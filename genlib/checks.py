@@ -87,7 +87,7 @@ def check_choice(param: str, value: object, *choices: str) -> None:
     """Raises InvalidRequest unless `value` is one of the strings."""
     if not isinstance(value, str) or value not in choices:
         *others, last = (f'"{choice}"' for choice in choices)
-        raise refuse(param, f"be {', '.join(others)} or {last}", value)
+        raise refuse(param, f"be {', '.join(others)} or {last}" if others else f"be {last}", value)
 
 
 def check_path(param: str, value: object) -> None:

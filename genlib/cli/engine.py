@@ -17,7 +17,8 @@ def add_engine_options(parser: argparse.ArgumentParser) -> None:
     """Adds the options of Engine. An option that is not given keeps its default in Engine."""
     group = parser.add_argument_group("engine")
     group.add_argument("--model", metavar="PATH", help="checkpoint folder (default: the embedded model)")
-    group.add_argument("--device", help='device to run on: "auto" (default) or "cpu"')
+    group.add_argument("--device", help='device to run on: "auto" (default) or "cpu", with --kernels torch any of its')
+    group.add_argument("--kernels", help='whose: "torch" for all of its devices (default: genlib\'s own, for the CPU)')
     group.add_argument(
         "--dtype", help='dtype of the weights: "auto" (default, as saved), "float32", "bfloat16" or "float16"'
     )
@@ -45,7 +46,7 @@ def _size(text: str) -> int:
 
 def make_engine(args: argparse.Namespace) -> Engine:
     """Creates the engine from the parsed arguments. A terminal on standard error shows how far its model is loaded."""
-    names = ("device", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
+    names = ("device", "kernels", "dtype", "threads", "kv_memory", "max_batch", "prefill_chunk", "max_queue")
     given = {name: getattr(args, name) for name in names if getattr(args, name) is not None}
     with shown(sys.stderr) as on_progress:
         return Engine(args.model, on_progress=on_progress, **given)

@@ -28,14 +28,17 @@ from .loop import Loop
 from .open_calls import OpenCalls
 from .options import Options
 from .scheduler import Scheduler
-from .stats import EngineStats
+from .stats import EngineStats, snapshot
 
 
 class Engine(Keeper):
     """Loads a model and runs calls on its states, many at a time. A context manager; many threads may use one engine.
 
     model: a Hugging Face checkpoint folder, a LoadedModel, or None (default) for the embedded model.
-    device: "auto" (default) or "cpu".
+    device: "auto" (default) or "cpu"; with kernels="torch" any device of torch, of which "auto" takes a GPU if there is
+        one.
+    kernels: None (default): genlib's own. "torch": torch's, which are slower, for devices on which ours do not run. A
+        seed's tokens are other ones there, since sums have another order.
     dtype: of the weights: "auto" (default, as in the checkpoint), "float32", "bfloat16" or "float16".
     threads: number of CPU threads, 1 to 1024. None (default): all cores that the process may use.
     kv_memory: memory for the KV cache in bytes, at least one page. None (default): 1 GiB.
@@ -53,6 +56,7 @@ class Engine(Keeper):
         model: str | os.PathLike[str] | LoadedModel | None = None,
         *,
         device: str = "auto",
+        kernels: str | None = None,
         dtype: str = "auto",
         threads: int | None = None,
         kv_memory: int | None = None,
@@ -72,7 +76,11 @@ class Engine(Keeper):
             batch_invariant=batch_invariant,
             state_dir=state_dir,
         )
-        loaded = model if isinstance(model, LoadedModel) else load(model, device, dtype, options.threads, on_progress)
+        loaded = (
+            model
+            if isinstance(model, LoadedModel)
+            else load(model, device, dtype, options.threads, on_progress, kernels)
+        )
         self.eos_ids = loaded.eos_ids
         self.model_name, self.fingerprint = loaded.name, loaded.fingerprint
         self.context_length = loaded.model.context_length
@@ -127,20 +135,7 @@ class Engine(Keeper):
     def stats(self) -> EngineStats:
         """A snapshot of the engine's counters and current load."""
         with self.lock:
-            table, loop = self.cache.table, self.loop
-            return EngineStats(
-                num_states=len(self.store),
-                running=self.scheduler.num_jobs,
-                waiting=len(self.scheduler.waiting),
-                pages_total=self.cache.num_pages,
-                pages_free=table.num_free,
-                page_bytes=self._model.page_bytes,
-                steps=loop.num_steps,
-                prompt_tokens=loop.prompt_tokens,
-                generated_tokens=loop.generated_tokens,
-                last_step_age=loop.last_step_age,
-                uptime=loop.uptime,
-            )
+            return snapshot(len(self.store), self.scheduler, self.cache, self._model.page_bytes, self.loop)
 
     def submit(
         self,

@@ -3,6 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from ..states.cache import Cache
+from .scheduler import Scheduler
+
+if TYPE_CHECKING:
+    from .loop import Loop
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,3 +35,20 @@ class EngineStats:
     generated_tokens: int
     last_step_age: float
     uptime: float
+
+
+def snapshot(num_states: int, scheduler: Scheduler, cache: Cache, page_bytes: int, loop: Loop) -> EngineStats:
+    """The statistics of an engine with these parts, at this moment."""
+    return EngineStats(
+        num_states=num_states,
+        running=scheduler.num_jobs,
+        waiting=len(scheduler.waiting),
+        pages_total=cache.num_pages,
+        pages_free=cache.table.num_free,
+        page_bytes=page_bytes,
+        steps=loop.num_steps,
+        prompt_tokens=loop.prompt_tokens,
+        generated_tokens=loop.generated_tokens,
+        last_step_age=loop.last_step_age,
+        uptime=loop.uptime,
+    )

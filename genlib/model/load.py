@@ -8,8 +8,8 @@ from pathlib import Path
 
 from ..checkpoint.config import ModelConfig
 from ..checkpoint.weights import Checkpoint, Progress, check
-from ..checks import check_choice, check_path, refuse, shown
-from ..errors import BackendError, CheckpointError
+from ..checks import check_choice, check_path, refuse
+from ..errors import CheckpointError
 from ..ops import select
 from ..text.tokenizer import Tokenizer
 from .base import LoadedModel
@@ -28,18 +28,18 @@ def load(
     dtype: str = "auto",
     threads: int | None = None,
     on_progress: Progress | None = None,
+    kernels: str | None = None,
 ) -> LoadedModel:
     """Loads a checkpoint folder, or the embedded model if `model` is None.
 
-    device: "auto" or "cpu". dtype: of the weights; one of DTYPES. threads, on_progress: as for Engine. Raises
-    CheckpointError, which lists everything that is wrong with the folder, BackendError for an unsupported device,
-    InvalidRequest for the others.
+    dtype: of the weights; one of DTYPES. The others are as for Engine. Raises CheckpointError, which lists everything
+    that is wrong with the folder, BackendError for a device that cannot be used, InvalidRequest for the others.
     """
     check_choice("dtype", dtype, *DTYPES)
     if on_progress is not None and not callable(on_progress):
         raise refuse("on_progress", "be a function of two numbers, or None", on_progress)
-    if not isinstance(device, str) or device not in ("auto", "cpu"):
-        raise BackendError(f'`device` must be "auto" or "cpu" in this version, got {shown(device)}', param="device")
+    if not isinstance(device, str):
+        raise refuse("device", "be a string", device)
     if model is not None:
         check_path("model", model)
     folder = EMBEDDED if model is None else Path(model)
@@ -49,7 +49,7 @@ def load(
     tokenizer = Tokenizer.load(folder, vocab_size=config.vocab_size, control_ids=config.eos_ids)
     checkpoint = Checkpoint.open(folder, on_progress)
     check(checkpoint, config)
-    ops = select("cpu", threads)
+    ops = select(device, kernels, threads)
     try:
         decoder = Decoder(config, checkpoint, ops, dtype)
     except MemoryError as error:

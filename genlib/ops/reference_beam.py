@@ -18,6 +18,9 @@ from .searches import NO_MATCH, SearchBuffers
 
 OUT = np.float32(-1e9)
 
+# The best next tokens of a search's beams: lane, token, and score with it.
+Best = list[tuple[int, int, np.float32]]
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
@@ -47,10 +50,15 @@ def status_of(rows: Float32) -> int:
     return 2 if (peaks == np.inf).any() else int((peaks == -np.inf).any())
 
 
-def best(scores: Float32, count: int) -> list[tuple[int, int]]:
-    """The (lane, token) of the best of scores [K, V]; ties go to the lower lane, then to the lower token."""
-    order = np.argsort(-scores.reshape(-1), kind="stable")[:count]
-    return [divmod(int(i), scores.shape[1]) for i in order]
+def best(rows: Float32, scores: Float32, count: int) -> Best | int:
+    """The best of all next tokens of beams with these scores [K]; ties go to the lower lane, then to the lower token.
+    If there are none, the status of the rows [K, V]."""
+    status = status_of(rows)
+    if status:
+        return status
+    sums = np.stack([log_softmax(row) for row in rows]) + scores[:, None]
+    order = np.argsort(-sums.reshape(-1), kind="stable")[:count]
+    return [(*divmod(int(i), sums.shape[1]), sums.reshape(-1)[i]) for i in order]
 
 
 def follow(s: SearchBuffers, state: int, token: int) -> tuple[int, int]:
@@ -62,13 +70,12 @@ def follow(s: SearchBuffers, state: int, token: int) -> tuple[int, int]:
     return state, NO_MATCH
 
 
-def _candidates(rows: Float32, s: SearchBuffers, slot: int, lanes: slice) -> list[Candidate]:
-    scores = np.stack([log_softmax(row) for row in rows]) + s.score[lanes, None]
+def _candidates(found: Best, s: SearchBuffers, lanes: slice) -> list[Candidate]:
     candidates = []
-    for lane, token in best(scores, int(s.num_candidates[slot])):
+    for lane, token, score in found:
         state, match_end = follow(s, int(s.stop_state[lanes][lane]), token)
         ended = match_end != NO_MATCH or token in s.eos_ids
-        candidates.append(Candidate(lane, token, scores[lane, token], state, match_end, ended))
+        candidates.append(Candidate(lane, token, score, state, match_end, ended))
     return candidates
 
 
@@ -97,14 +104,15 @@ def _check_improvement(s: SearchBuffers, slot: int, lanes: slice) -> None:
     s.may_improve[slot] &= bool(np.any(bound > worst))
 
 
-def advance(rows: Float32, s: SearchBuffers, slot: int) -> None:
-    """Advances one search by one step. rows [K, V]: the logits of its beams."""
+def advance(found: Best | int, s: SearchBuffers, slot: int) -> None:
+    """Advances one search by one step, with what `best` has found for it."""
+    if isinstance(found, int):
+        s.status[slot] = found
+        return
+    s.status[slot] = 0
     count, lane = int(s.num_beams[slot]), int(s.lane[slot])
     lanes = slice(lane, lane + count)
-    s.status[slot] = status_of(rows)
-    if s.status[slot]:
-        return
-    candidates = _candidates(rows, s, slot, lanes)
+    candidates = _candidates(found, s, lanes)
     s.length[slot] += 1
     ends = [c.ended or s.length[slot] >= s.max_length[slot] for c in candidates]
     _finish(s, slot, lanes, candidates, ends)
@@ -123,5 +131,8 @@ def beam_step(logits: Buffer, s: SearchBuffers) -> None:
     """`Ops.beam_step`."""
     for i in range(int(s.num_live[0])):
         slot, row = int(s.live[i]), int(s.first_row[i])
+        count, lane = int(s.num_beams[slot]), int(s.lane[slot])
+        scores = s.score[lane : lane + count]
         with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            advance(widened(logits[row : row + int(s.num_beams[slot])]), s, slot)
+            found = best(widened(logits[row : row + count]), scores, int(s.num_candidates[slot]))
+            advance(found, s, slot)

@@ -159,7 +159,8 @@ def row_of(params: RowParams, r: int, vocabulary: int) -> Row:
     )
 
 
-def _write(outcome: Outcome, r: int, top_n: int, out: SamplerOutput) -> None:
+def write(outcome: Outcome, r: int, top_n: int, out: SamplerOutput) -> None:
+    """Writes row r of the output."""
     out.token[r] = outcome.token
     out.probability[r] = outcome.probability
     out.logprob[r] = outcome.logprob
@@ -176,4 +177,4 @@ def sample(logits: Buffer, params: RowParams, num_sampled: int, out: SamplerOutp
     """`Ops.sample` for the first `num_sampled` rows. logits [R, V]."""
     for r in range(num_sampled):
         row = row_of(params, r, logits.shape[1])
-        _write(sample_row(logits[r], row), r, row.top_n, out)
+        write(sample_row(logits[r], row), r, row.top_n, out)

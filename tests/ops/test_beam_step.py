@@ -8,11 +8,13 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from support.beam import Search, assert_same, begin, copied, random_logits, set_live
 from support.ops import WIDTHS, cpu
 
+from genlib.ops import torch_beam
 from genlib.ops.reference import ReferenceOps
 from genlib.ops.reference_beam import log_softmax
 from genlib.ops.searches import SearchBuffers
@@ -43,12 +45,12 @@ def steps(s: SearchBuffers) -> Any:
     st.sampled_from(["normal", "coarse", "equal", "few finite", "near", "infinite"]),
     st.integers(0, 2**32 - 1),
 )
-def test_widths_equal_the_reference(
+def test_widths_and_torch_equal_the_reference(
     searches: list[Search], vocabulary: int, eos_ids: frozenset[int], kind: str, seed: int
 ) -> None:
     rng = np.random.default_rng(seed)
     expected = begin(searches, vocabulary, eos_ids)
-    got = [copied(expected) for _ in WIDTHS]
+    got = [copied(expected) for _ in (*WIDTHS, "torch")]
     with ExitStack() as stack:
         runs = [stack.enter_context(cpu(1 + i % 3, width)) for i, width in enumerate(WIDTHS)]
         for slots in steps(expected):
@@ -56,8 +58,10 @@ def test_widths_equal_the_reference(
             rows = set_live(order, expected, *got)
             logits = random_logits(rng, rows, vocabulary, kind)
             ReferenceOps().beam_step(logits, expected)
-            for ops, s in zip(runs, got, strict=True):
+            for ops, s in zip(runs, got[:-1], strict=True):
                 ops.beam_step(logits, s)
+            torch_beam.beam_step(torch.from_numpy(logits), got[-1])
+            for s in got:
                 assert_same(s, expected)
 
 

@@ -23,7 +23,7 @@ from support.ops import (
     tensor,
 )
 
-from genlib.errors import BackendError
+from genlib.errors import BackendError, InvalidRequest
 from genlib.ops import select
 from genlib.ops.base import HeadShape
 from genlib.ops.buffers import Plan
@@ -221,16 +221,22 @@ def test_closed_operations_raise():
 
 
 def test_select():
-    ops = select("cpu", 2)
+    ops = select("cpu", threads=2)
     assert (ops.name, ops.runtime.threads, ops.runtime.width) == ("cpu", 2, WIDTHS[0])
     ops.close()
     every = select("cpu")
     assert every.runtime.threads == available_threads()
     every.close()
-    with pytest.raises(BackendError, match='"cuda:1" is not supported in this build; use "cpu"'):
-        select("cuda:1")
-    with pytest.raises(BackendError, match='`device` must be "cpu", got "abacus"'):
-        select("abacus")
+    for device in ("cuda:1", "abacus"):
+        with pytest.raises(BackendError, match='`device` must be "auto" or "cpu", got'):
+            select(device)
+        with pytest.raises(BackendError, match=f"torch has no `device` '{device}' that works"):
+            select(device, "torch")
+    with pytest.raises(InvalidRequest, match='`kernels` must be "torch"'):
+        select("cpu", "abacus")
+    with pytest.raises(InvalidRequest, match="`threads` must be None"):
+        select("cpu", "torch", 2)
+    assert select("cpu", "torch").name.startswith("torch ")
     with pytest.raises(BackendError, match=r'`width` must be one of .*, got "avx1024"'):
         CpuOps(1, "avx1024")
     with pytest.raises(ValueError, match="`threads` must be from 1 to 1024, got 0"):
@@ -238,5 +244,5 @@ def test_select():
 
 
 def test_the_cpu_needs_no_torch():
-    code = "import sys; from genlib.ops import select; select('cpu', 1).close(); assert 'torch' not in sys.modules"
+    code = "import sys; from genlib.ops import select; select('cpu').close(); assert 'torch' not in sys.modules"
     subprocess.run([sys.executable, "-c", code], check=True, env=os.environ)

@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import torch
 
 from genlib import _native
 from genlib.ops import reference_sampling as reference
-from genlib.ops import rows
+from genlib.ops import rows, torch_sampling
 from genlib.ops.buffers import RowParams, SamplerOutput
 from genlib.ops.tensor import Tensor
 
@@ -97,12 +98,20 @@ def new_drawn(rows: int, top_n: int = 0) -> SamplerOutput:
     )
 
 
+def as_tensor(logits: Any) -> torch.Tensor:
+    """Logits in torch; uint16 elements are the bits of bfloat16."""
+    tensor = torch.from_numpy(np.ascontiguousarray(logits))
+    return tensor.view(torch.bfloat16) if tensor.dtype == torch.uint16 else tensor
+
+
 def run(width: str, logits: Any, params: RowParams, num_sampled: int | None = None, threads: int = 1) -> SamplerOutput:
-    """The C++ sampler, or numpy's for the width "reference"."""
+    """The C++ sampler, numpy's for the width "reference", or torch's for "torch"."""
     rows = len(logits) if num_sampled is None else num_sampled
     out = new_drawn(len(logits), max(params.top_n, default=0))
     if width == "reference":
         reference.sample(logits, params, rows, out)
+    elif width == "torch":
+        torch_sampling.sample(as_tensor(logits), params, rows, out)
     else:
         _native.sample_rows(width, logits, params, np.array([rows], np.int32), out, threads)
     return out
@@ -119,10 +128,10 @@ def assert_same(got: SamplerOutput, expected: SamplerOutput, about: str) -> None
 
 
 def check(logits: Any, cases: list[Case], threads: int = 1) -> SamplerOutput:
-    """All widths against the reference; gives what it has."""
+    """All widths and torch against the reference; gives what it has."""
     params = params_of(cases, logits.shape[1])
     expected = run("reference", logits, params)
-    for width in WIDTHS:
+    for width in (*WIDTHS, "torch"):
         assert_same(run(width, logits, params, threads=threads), expected, width)
     return expected
 
