@@ -45,7 +45,7 @@ class Engine(Keeper):
     max_batch: maximum number of sequences per step, at least 1. Default 64.
     prefill_chunk: maximum number of tokens per step, at least 1; not less than max_batch is used. Default 512.
     max_queue: number of queued calls, at least 1, above which only a caller without any may queue one. Default 256.
-    batch_invariant: whether results must not depend on the batch. On the CPU they never do. Default True.
+    batch_invariant: whether results must not depend on the batch; they never do, so it must be True, the default.
     state_dir: for durable states; not supported in this version: must be None.
     on_progress: called while the weights are read, with the number of bytes read so far, and in all. Default None.
     Raises CheckpointError, BackendError, InvalidRequest (which names the option).

@@ -34,6 +34,9 @@ class Options:
         check_int("prefill_chunk", self.prefill_chunk, 1, MAX_PREFILL_CHUNK)
         check_int("max_queue", self.max_queue, 1, MAX_QUEUE)
         check_bool("batch_invariant", self.batch_invariant)
+        if not self.batch_invariant:
+            rule = "be true: on this device no result depends on the batch, and none would be faster if it did"
+            raise refuse("batch_invariant", rule, self.batch_invariant)
         if self.threads is not None:
             check_int("threads", self.threads, 1, MAX_THREADS)
         if self.kv_memory is not None:

@@ -125,6 +125,7 @@ def test_create_state_refuses(engine, options, param):
         ("kv_memory", 1),
         ("dtype", "int8"),
         ("batch_invariant", 1),
+        ("batch_invariant", False),
         ("state_dir", "states"),
         ("on_progress", 5),
     ],
