@@ -16,10 +16,10 @@ import h11
 
 AT_ONCE = 8  # events of a connection without a turn: a request with a body is four
 EVENTS = 32  # of a connection in one turn
+SLICE = 0.002  # seconds of turns, and then as many for everything else, the engine's thread too
 MAX_HEADERS = 100
 
 _END_OF_HEADERS = re.compile(rb"\n\r?\n")
-SLICE = 0.002  # seconds of turns, and then as many for everything else, the engine's thread too
 
 
 class PacedConnection(h11.Connection):
