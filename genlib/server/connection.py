@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import ipaddress
 from collections.abc import AsyncIterator, Collection
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -35,8 +36,15 @@ def check_key(request: Request, key: bytes | None) -> None:
 
 
 def caller_of(request: Request) -> str:
-    """Who takes turns with others: the client's address."""
-    return "" if request.client is None else request.client.host
+    """Who takes turns with others: the client's address; of IPv6 its first half, since one has the whole second."""
+    host = "" if request.client is None else request.client.host
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:  # a server's own names, such as those of sockets that are files
+        return host
+    if isinstance(address, ipaddress.IPv4Address):
+        return host
+    return str(address.ipv4_mapped or ipaddress.ip_network((address, 64), strict=False))
 
 
 def check_query(request: Request, known: Collection[str]) -> None:

@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from contextlib import ExitStack, closing, contextmanager
 
 import pytest
+from starlette.requests import Request
 from support.http import refused
 from support.process import Connection, serving, wait_for
+
+from genlib.server.connection import caller_of
 
 FORWARDED = {"X-Forwarded-For": "192.0.2.1"}
 
@@ -51,3 +54,21 @@ def test_a_proxy_that_is_named_is_believed(address: str) -> None:
     ):
         forwarded.begin("POST", "/v1/generate/token", {"state_id": state_id})
         wait_for(asking, "/metrics", lambda answer: b"genlib_calls_waiting 2.0" in answer.body)
+
+
+@pytest.mark.parametrize(
+    ("host", "caller"),
+    [
+        ("192.0.2.7", "192.0.2.7"),
+        ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64"),
+        ("2001:db8:1:2:ffff::", "2001:db8:1:2::/64"),
+        ("::ffff:192.0.2.7", "192.0.2.7"),
+        ("::1", "::/64"),
+        ("fe80::1%eth0", "fe80::/64"),
+        ("testclient", "testclient"),
+        (None, ""),
+    ],
+)
+def test_a_network_of_ipv6_is_one_caller(host: str | None, caller: str) -> None:
+    scope = {"type": "http", "headers": [], "client": None if host is None else (host, 1)}
+    assert caller_of(Request(scope)) == caller
