@@ -6,7 +6,6 @@ from functools import partial
 
 from ..calls.channel import Answer, Channel
 from ..calls.requests import GenerateToken
-from ..calls.results import Piece
 from ..sampling.sampler import CallSampler
 from ..sampling.token import SampledToken
 from ..states.cache import pages_for
@@ -31,7 +30,8 @@ class TokenJob(Job):
         self._entry: int | None = None
         self._parked = False  # the entry is in the cache, which may drop it
         self._committed: int | None = None  # the version of the state's record that holds the tokens
-        channel.piece = self._piece
+        # Not of this job, which has the channel: a cycle would keep results until the garbage collector comes.
+        channel.piece = partial(self.continuation.piece, self.state.id)
 
     def pages_needed(self) -> int:
         return pages_for(len(self.record.tokens) + self._max_tokens) + 1
@@ -64,9 +64,6 @@ class TokenJob(Job):
         if c.ended:
             self._park()
             self.use.runner.generated(self)
-
-    def _piece(self, i: int) -> Piece:
-        return self.continuation.piece(self.state.id, i)
 
     def settle(self, taken: int | None) -> Answer:
         c = self.continuation

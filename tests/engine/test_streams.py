@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import time
+from typing import Any
 
 import pytest
 from support.engine import EOS, PROMPT, FakeModel, engines, fake_engine, ids, wait_until_idle
 
 import genlib
 from genlib import GenerateToken
+from genlib.calls.channel import Channel
 
 engine = pytest.fixture(engines)
 
@@ -109,3 +112,33 @@ class TestEnds:
         result = genlib.generate_token(split, max_tokens=30, seed=2)
         assert result.text == whole[first - 2 : first]
         assert genlib.generate_token(split, max_tokens=5, seed=2, stop_sequences=[]).text == whole[first : first + 5]
+
+
+@pytest.mark.parametrize("way", ["for", "async for", "multi"])
+def test_results_go_without_the_garbage_collector(way: str) -> None:
+    """They can be large, and a collection of them would hold up all threads."""
+
+    async def read(call: Any) -> None:
+        async for _ in call:
+            pass
+
+    def count() -> int:
+        return sum(isinstance(thing, Channel) for thing in gc.get_objects())
+
+    with fake_engine() as engine:
+        gc.collect()
+        gc.disable()
+        try:
+            before = count()
+            for _ in range(10):
+                with engine.create_state(PROMPT) as state:
+                    if way == "multi":
+                        genlib.generate_multi(state, n=3, max_tokens=4)
+                        continue
+                    call = engine.submit(GenerateToken(state, max_tokens=4), stream=True)
+                    asyncio.run(read(call)) if way == "async for" else list(call)
+                    assert call.result().token_ids
+                    del call
+            assert count() - before <= 2, "those of the last step"
+        finally:
+            gc.enable()
