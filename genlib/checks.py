@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import math
+import os
 import reprlib
 from collections.abc import Mapping, Sequence
 from dataclasses import fields
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
@@ -92,7 +92,11 @@ def check_choice(param: str, value: object, *choices: str) -> None:
 
 def check_path(param: str, value: object) -> None:
     """Raises InvalidRequest unless `value` is a path that can be opened."""
-    if not isinstance(value, str | Path) or not str(value) or "\0" in str(value):
+    try:
+        path = os.fspath(value)  # type: ignore[call-overload]
+    except TypeError:
+        path = None
+    if not isinstance(path, str) or not path or "\0" in path:
         raise refuse(param, "be a path", value)
 
 

@@ -73,10 +73,14 @@ class Line:
     def serve(self) -> None:
         """Grants the room that the queue has to those who have waited longest."""
         self._count()
+        refused = set[str]()  # callers: what one has no room for, it has none for later in the line
         for place in self._places:
-            if not place.granted and self._scheduler.has_room(place.caller):
-                place.granted = True
-                self._scheduler.promised.append(place.caller)
+            if not place.granted and place.caller not in refused:
+                if self._scheduler.has_room(place.caller):
+                    place.granted = True
+                    self._scheduler.promised.append(place.caller)
+                else:
+                    refused.add(place.caller)
             if place.granted:
                 place.call()
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from dataclasses import fields
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -151,3 +152,12 @@ def test_what_numpy_has_for_numbers_is_taken(engine: genlib.Engine) -> None:
         state.truncate(np.int64(2))
         assert state.num_tokens == 2
         assert small.run(Score(state, np.array([97, 98]))).token_ids == (97, 98)
+
+
+def test_a_model_may_be_any_kind_of_path(tmp_path: Path) -> None:
+    class Named:
+        def __fspath__(self) -> str:
+            return str(tmp_path)
+
+    with pytest.raises(genlib.CheckpointError, match=r"config\.json"):
+        Engine(Named())
