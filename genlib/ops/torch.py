@@ -165,14 +165,14 @@ class TorchOps:
 
         def run() -> None:
             n = int(plan.num_tokens[0])
-            tables, positions = _tables_of(plan, n), plan.positions[:n]
+            positions = plan.positions[:n]
             heads = qkv[:n].float().reshape(n, H + 2 * G, D)
             q, k, v = heads[:, :H], heads[:, H : H + G], heads[:, H + G :]
             if norms is not None:
                 q, k = torch_rows.rms(q, norms[0], eps), torch_rows.rms(k, norms[1], eps)
             cos, sin = (table[self._here(positions)] for table in rope)
             out[:n] = torch_rows.rotate(q, cos, sin).reshape(n, H * D)
-            page, slot = self._here(tables[np.arange(n), positions // W]), self._here(positions % W)
+            page, slot = self._here(plan.tables[_owners(plan), positions // W]), self._here(positions % W)
             write(kv.pages[layer], page, slot, torch_rows.rotate(k, cos, sin), v)
 
         self._do(run)
@@ -182,11 +182,11 @@ class TorchOps:
 
         def run() -> None:
             n = int(plan.num_tokens[0])
-            tables, lengths = _tables_of(plan, n), plan.positions[:n] + 1
+            owners, lengths = _owners(plan), plan.positions[:n] + 1
             for rows in blocks(n):
                 longest = int(lengths[rows].max())
                 queries = q[rows].float().reshape(-1, H, D)
-                used = tables[rows, : -(-longest // W)]
+                used = plan.tables[owners[rows], : -(-longest // W)]
                 used = np.where(np.arange(used.shape[1]) * W < lengths[rows, None], used, 0)  # the rest may be anything
                 found = attend(queries, kv.pages[layer], self._here(used), self._here(lengths[rows]), longest)
                 out[rows] = found.reshape(-1, H * D)
@@ -232,8 +232,7 @@ def _count(rows: Int32 | None, most: int) -> int:
     return most if rows is None else int(rows[0])
 
 
-def _tables_of(plan: Plan, n: int) -> Int32:
-    """The row of `tables` of each query token, [n, M]."""
+def _owners(plan: Plan) -> npt.NDArray[np.int64]:
+    """The sequence of each query token, [N]."""
     s = int(plan.num_seqs[0])
-    tables: Int32 = np.repeat(plan.tables[:s], np.diff(plan.starts[: s + 1]), axis=0)[:n]
-    return tables
+    return np.repeat(np.arange(s), np.diff(plan.starts[: s + 1]))
