@@ -6,8 +6,8 @@ with a tolerance; `sample` and `beam_step` are compared exactly.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -18,6 +18,7 @@ from . import reference_beam, reference_sampling
 from .arrays import Float32, Int32
 from .base import HeadShape
 from .buffers import Plan, RowParams, SamplerOutput
+from .recording import Recorder
 from .searches import SearchBuffers
 from .tensor import Tensor
 
@@ -36,20 +37,6 @@ class ReferenceKv:
 
     shape: HeadShape
     pages: Float32
-
-
-@dataclass(frozen=True, slots=True)
-class ReferenceStep:
-    """The recorded operations, in the order of their calls."""
-
-    operations: list[Callable[[], None]] = field(default_factory=list)
-
-    def launch(self) -> None:
-        for operation in self.operations:
-            operation()
-
-    def wait(self) -> None:
-        """They have ended."""
 
 
 def rms(x: Float32, weight: Float32, eps: float) -> Float32:
@@ -76,13 +63,10 @@ def _count(rows: Int32 | None, most: int) -> int:
     return most if rows is None else int(rows[0])
 
 
-class ReferenceOps:
+class ReferenceOps(Recorder):
     """Implements genlib.ops.base.Ops literally."""
 
     name = "reference"
-
-    def __init__(self) -> None:
-        self._recording: ReferenceStep | None = None
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> npt.NDArray[Any]:
         return np.empty(shape, dtype)
@@ -210,25 +194,3 @@ class ReferenceOps:
 
     def beam_step(self, logits: Float32, searches: SearchBuffers) -> None:
         self._do(lambda: reference_beam.beam_step(logits, searches))
-
-    def buckets(self, limit: int) -> tuple[int, ...]:
-        return (limit,)
-
-    def record(self, body: Callable[[], None], rows: int) -> ReferenceStep:  # noqa: ARG002
-        if self._recording is not None:
-            raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
-        step = self._recording = ReferenceStep()
-        try:
-            body()
-        finally:
-            self._recording = None
-        return step
-
-    def close(self) -> None:
-        """Nothing to release."""
-
-    def _do(self, run: Callable[[], None]) -> None:
-        if self._recording is None:
-            run()
-        else:
-            self._recording.operations.append(run)

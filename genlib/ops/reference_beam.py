@@ -7,6 +7,7 @@ finished hypotheses if they rank among the first K. Scores are float32; ties go 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -129,10 +130,14 @@ def advance(found: Best | int, s: SearchBuffers, slot: int) -> None:
 
 def beam_step(logits: Buffer, s: SearchBuffers) -> None:
     """`Ops.beam_step`."""
+    advance_all(s, lambda rows, scores, count: best(widened(logits[rows]), scores, count))
+
+
+def advance_all(s: SearchBuffers, find: Callable[[slice, Float32, int], Best | int]) -> None:
+    """Advances the live searches. find: `best` of the rows of logits of one, given its beams' scores."""
     for i in range(int(s.num_live[0])):
         slot, row = int(s.live[i]), int(s.first_row[i])
         count, lane = int(s.num_beams[slot]), int(s.lane[slot])
         scores = s.score[lane : lane + count]
         with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            found = best(widened(logits[row : row + count]), scores, int(s.num_candidates[slot]))
-            advance(found, s, slot)
+            advance(find(slice(row, row + count), scores, int(s.num_candidates[slot])), s, slot)

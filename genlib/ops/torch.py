@@ -5,8 +5,8 @@ What a step reads of the host, it reads when it is launched; what it writes for 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -19,6 +19,7 @@ from . import torch_beam, torch_rows, torch_sampling
 from .arrays import Int32
 from .base import HeadShape
 from .buffers import Plan, RowParams, SamplerOutput
+from .recording import Launch, Recorder
 from .searches import SearchBuffers
 from .tensor import Tensor
 from .torch_attention import attend, write
@@ -45,33 +46,15 @@ class TorchKv:
     pages: torch.Tensor
 
 
-@dataclass(frozen=True, slots=True)
-class TorchStep:
-    """The recorded operations, in the order of their calls."""
-
-    operations: list[Callable[[], None]] = field(default_factory=list)
-
-    def launch(self) -> None:
-        """Runs them on the current contents of the buffers."""
-        if torch.get_float32_matmul_precision() != "highest":
-            raise BackendError('torch.set_float32_matmul_precision must be "highest": else sums lose bits')
-        with torch.inference_mode():
-            for operation in self.operations:
-                operation()
-
-    def wait(self) -> None:
-        """They have ended: the last of them copies its results to the host."""
-
-
-class TorchOps:
-    """Implements genlib.ops.base.Ops on a device of torch, by its name there. Only one thread may record at a time."""
+class TorchOps(Recorder):
+    """Implements genlib.ops.base.Ops on a device of torch, by its name there."""
 
     def __init__(self, device: str = "auto") -> None:
         """device: "auto" is a GPU that torch has, or the CPU. Raises BackendError."""
+        super().__init__()
         self._device = found(device)
         self.name = f"torch {torch.__version__} on {description(self._device)}"
         self._type: torch.dtype | None = None  # of the weights, and so of the activations and pages
-        self._recording: TorchStep | None = None
 
     def empty(self, shape: Sequence[int], dtype: npt.DTypeLike) -> torch.Tensor:
         return torch.empty(tuple(shape), dtype=torch.from_numpy(np.empty(0, dtype)).dtype, device=self._device)
@@ -199,33 +182,15 @@ class TorchOps:
     def beam_step(self, logits: torch.Tensor, searches: SearchBuffers) -> None:
         self._do(lambda: torch_beam.beam_step(logits, searches))
 
-    def buckets(self, limit: int) -> tuple[int, ...]:
-        """One: a step reads its counts when it is launched."""
-        return (limit,)
-
-    def record(self, body: Callable[[], None], rows: int) -> TorchStep:  # noqa: ARG002
-        if self._recording is not None:
-            raise RuntimeError("a step is already being recorded; calls of `record` cannot be nested")
-        step = self._recording = TorchStep()
-        try:
-            body()
-        finally:
-            self._recording = None
-        return step
-
-    def close(self) -> None:
-        """Nothing to release."""
-
     def _here(self, array: npt.NDArray[Any]) -> torch.Tensor:
         """A copy of the host's array on the device, as an index."""
         return torch.from_numpy(array.astype(np.int64)).to(self._device)
 
-    def _do(self, run: Callable[[], None]) -> None:
-        if self._recording is None:
-            with torch.inference_mode():
-                run()
-        else:
-            self._recording.operations.append(run)
+    def _run(self, operations: list[Launch]) -> None:
+        if torch.get_float32_matmul_precision() != "highest":
+            raise BackendError('torch.set_float32_matmul_precision must be "highest": else sums lose bits')
+        with torch.inference_mode():
+            super()._run(operations)
 
 
 def _count(rows: Int32 | None, most: int) -> int:

@@ -8,7 +8,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from .reference_beam import Best, advance
+from .reference_beam import Best, advance_all
 from .reference_mass import PEAK_MASS, natural_log
 from .searches import SearchBuffers
 from .torch_sampling import model_total, without_nan
@@ -35,9 +35,4 @@ def best(rows: Tensor, scores: np.ndarray, count: int) -> Best | int:
 
 def beam_step(logits: Tensor, s: SearchBuffers) -> None:
     """`Ops.beam_step`. logits [R, V]."""
-    for i in range(int(s.num_live[0])):
-        slot, row = int(s.live[i]), int(s.first_row[i])
-        count, lane = int(s.num_beams[slot]), int(s.lane[slot])
-        scores = s.score[lane : lane + count]
-        with np.errstate(invalid="ignore", over="ignore", under="ignore"):
-            advance(best(logits[row : row + count], scores, int(s.num_candidates[slot])), s, slot)
+    advance_all(s, lambda rows, scores, count: best(logits[rows], scores, count))
